@@ -1,0 +1,77 @@
+# Nærblik. `make help` lists what there is. Everything is set up on first use and kept in .venv and data/.
+
+PYTHON ?= python3.11
+DATA ?= data
+PORT ?= 8050
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+CHROMIUM := /usr/bin/chromium
+DEMO := $(DATA)/raw/demo
+FILES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run load serve test lint browser lock format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## make and load the demo country on first use, then serve http://127.0.0.1:8050
+	@test -f $(DATA)/releases/CURRENT || { \
+	  $(BIN)/python -m etl demo --data $(DATA) && \
+	  $(BIN)/python -m etl load $(DEMO) --data $(DATA); }
+	@$(BIN)/python -m dashboard --data $(DATA) --port $(PORT)
+
+load: $(VENV)/.run ## load a folder of deliveries: make load FILES=folder DATA=data/own
+	@test -n "$(FILES)" || { echo "Say what to load: make load FILES=folder DATA=data/own"; exit 1; }
+	@$(BIN)/python -m etl load $(FILES) --data $(DATA)
+
+serve: $(VENV)/.run ## serve what is in DATA, without making a demo: make serve DATA=data/own
+	@$(BIN)/python -m dashboard --data $(DATA) --port $(PORT)
+
+test: $(VENV)/.dev browser lint ## set up everything (Chromium included) and run every test
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev ## ruff (lint and format) and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+browser:
+	@test -x $(CHROMIUM) || { \
+	  echo "Installing Chromium for the browser tests …"; \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; \
+	  else \
+	    echo "The browser tests need Chromium at $(CHROMIUM). Install it (Debian: sudo apt-get install chromium) and run make test again."; exit 1; \
+	  fi; }
+
+format: $(VENV)/.dev ## format and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/.uv ## work out the locked, hashed dependencies anew
+	@$(UV) pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 pyproject.toml -o requirements.lock
+	@$(UV) pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_28 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## take away the environment and everything made in DATA
+	rm -rf $(VENV) $(DATA)/raw $(DATA)/build $(DATA)/releases
+
+$(VENV)/.uv:
+	@command -v $(PYTHON) >/dev/null || { echo "Nærblik needs Python 3.11 ($(PYTHON) was not found). Set PYTHON=… to where it is."; exit 1; }
+	@echo "Setting up the environment …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION) || { echo "uv could not be installed: is there a way to a package index (pip)?"; exit 1; }
+	@touch $@
+
+# The test environment is the run environment and more: once it is there, `make run` uses it as it is.
+$(VENV)/.run: requirements.lock | $(VENV)/.uv
+	@test -f $(VENV)/.dev || $(UV) pip sync -q --require-hashes --python $(BIN)/python requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.uv
+	@$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements-dev.lock
+	@touch $@
