@@ -1,0 +1,1 @@
+"""Deliveries in, one release of protected counts out. Persons never leave this package."""

@@ -1,0 +1,212 @@
+"""Landing a delivery: from a file as delivered to one typed Parquet file without clear-text persons.
+
+    history/<kind>/<sha256>.parquet   rows as landed, bad ones too, with the rule they break
+    history/<kind>/<sha256>.json      what the file was and what was found in it
+
+The name is the content's hash, so landing a file again changes nothing. Nothing is decided here that depends on
+another file: which report of a contact is the newest is decided when a release is built.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from etl.delivery import Delivery, Finding, Refused
+from etl.parse import EPOCH, FAULTS, Typed, read_columns
+from etl.pseudonym import PseudonymKey
+from etl.rules import rule_values
+from etl.shape import EXPECTED_RULES, SHAPES, with_columns_or_null
+
+MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What is known of a landed file. `rows_in` = rows of the Parquet file + malformed lines + total rows left out."""
+
+    file: str
+    sha256: str
+    kind: str
+    source: str
+    rows_in: int
+    rows_malformed: int
+    rows_total: int  # totals that repeat other rows
+    faults_by_rule: dict[str, int]  # rows held back at landing
+    findings: list[Finding]
+    newest_minute: int  # the newest point in time the file tells of: later extracts win over earlier ones
+    has_test_persons: bool
+    key_id: str
+
+    @property
+    def path_name(self) -> str:
+        """Where in the history it lies."""
+        return f"{self.kind}/{self.sha256}"
+
+
+@dataclass
+class _Tally:
+    """What adds up over the batches of one file."""
+
+    rows_in: int = 0
+    rows_total: int = 0
+    newest_minute: int = 0
+    has_test_persons: bool = False
+    by_rule: Counter[str] = field(default_factory=Counter)
+    faults: list[pl.DataFrame] = field(default_factory=list)
+    deaths: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, typed: Typed, landed: pl.DataFrame, faults: pl.DataFrame) -> None:
+        """Count one batch, as typed and as landed."""
+        self.rows_in += typed.values.height
+        self.rows_total += typed.values.height - landed.height
+        self.newest_minute = max(self.newest_minute, _newest_minute(landed))
+        self.has_test_persons |= typed.has_test_persons
+        self.by_rule.update(landed["rule"].drop_nulls().to_list())
+        for frame in (typed.faults, faults):
+            if not frame.is_empty() and sum(known.height for known in self.faults) < MAX_FINDINGS:
+                self.faults.append(frame.head(MAX_FINDINGS))
+
+
+def land(
+    delivery: Delivery, history: Path, key: PseudonymKey, progress: Callable[[int], None] = lambda rows: None
+) -> Landed:
+    """Type, pseudonymise and store one delivery; return what was found.
+
+    Raises Refused where the file as a whole cannot be taken in. Interrupted, it leaves only a `.part` file.
+    """
+    kind = delivery.fit.source.kind
+    target = history / kind / f"{delivery.sha256}.parquet"
+    if target.exists() and target.with_suffix(".json").exists():
+        return replace(_read_sidecar(target.with_suffix(".json")), file=str(delivery.path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    try:
+        known = _land_into(part, delivery, history, key, progress)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sidecar = asdict(replace(known, file=delivery.path.name))
+    target.with_suffix(".json").write_text(json.dumps(sidecar, ensure_ascii=False), encoding="utf-8")
+    part.rename(target)
+    return known
+
+
+def _land_into(
+    part: Path, delivery: Delivery, history: Path, key: PseudonymKey, progress: Callable[[int], None]
+) -> Landed:
+    shape = SHAPES[delivery.fit.source.kind]
+    tally = _Tally()
+    with pq.ParquetWriter(part, shape.arrow_schema, compression="zstd", compression_level=1) as writer:
+        for raw in delivery.batches():
+            typed = read_columns(raw, delivery.fit, key)
+            rows, faults = shape.to_landed(typed.values)
+            landed = with_columns_or_null(rows, shape.schema).select(list(shape.schema)).cast(shape.schema)  # type: ignore[arg-type]
+            tally.add(typed, landed, faults)
+            if delivery.fit.source.kind == "lpr_contacts" and "death_date" in typed.values:
+                tally.deaths.append(typed.values.select("person", "death_date").drop_nulls().unique())
+            writer.write_table(landed.to_arrow().cast(shape.arrow_schema))
+            progress(typed.values.height)
+    if tally.rows_in == 0:
+        raise Refused("D1-empty", "The file has a header and no rows. It does not replace what was delivered before.")
+    known = Landed(
+        file=str(delivery.path),
+        sha256=delivery.sha256,
+        kind=delivery.fit.source.kind,
+        source=delivery.fit.source.id,
+        rows_in=tally.rows_in + delivery.n_malformed,
+        rows_malformed=delivery.n_malformed,
+        rows_total=tally.rows_total,
+        faults_by_rule=dict(tally.by_rule),
+        findings=_findings(delivery, tally),
+        newest_minute=tally.newest_minute,
+        has_test_persons=tally.has_test_persons,
+        key_id=key.key_id,
+    )
+    if shape.check is not None:
+        known = replace(known, findings=[*known.findings, *shape.check(pl.read_parquet(part))])
+    _refuse_over_limit(known)
+    if tally.deaths:
+        _write_deaths(pl.concat(tally.deaths).unique().sort("person", "death_date"), history, delivery.sha256)
+    return known
+
+
+def landed_files(history: Path) -> list[Landed]:
+    """Everything that has been landed, by kind and hash."""
+    sidecars = sorted(history.glob("*/*.json"))
+    return [_read_sidecar(sidecar) for sidecar in sidecars if sidecar.with_suffix(".parquet").exists()]
+
+
+def _read_sidecar(path: Path) -> Landed:
+    known = json.loads(path.read_text(encoding="utf-8"))
+    findings = [Finding(**finding) for finding in known.pop("findings")]
+    return Landed(**known, findings=findings)
+
+
+def _write_deaths(deaths: pl.DataFrame, history: Path, sha256: str) -> None:
+    folder = history / "deaths_of_contacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{sha256}.part"
+    deaths.write_parquet(part)
+    part.rename(folder / f"{sha256}.parquet")
+
+
+def _newest_minute(landed: pl.DataFrame) -> int:
+    """The newest time that good rows tell of: minutes of contacts and stays, or the dates of other kinds."""
+    minutes = [pl.col(name) for name in ("reported_minute", "start_minute", "end_minute") if name in landed.columns]
+    dates = [pl.col(name) for name, dtype in landed.schema.items() if dtype == pl.Date]
+    told = minutes or [(date - EPOCH.date()).dt.total_days() * 1440 for date in dates]
+    if not told:
+        return 0
+    return int(landed.filter(pl.col("rule").is_null()).select(pl.max_horizontal(e.max() for e in told)).item() or 0)
+
+
+def _findings(delivery: Delivery, tally: _Tally) -> list[Finding]:
+    allowed = {column.name: column.allowed for column in delivery.fit.source.columns}
+    faults = pl.concat(tally.faults) if tally.faults else pl.DataFrame(schema=FAULTS)
+    findings = list(delivery.findings)
+    for row, column, rule, found in faults.head(MAX_FINDINGS).sort("row").iter_rows():
+        said = "It is blank" if found is None else f"Found “{found}”"
+        wanted = f"; allowed is {allowed[column]}" if allowed.get(column) else ""
+        outcome = "The row is held back." if rule else "The value is left out; the row is kept."
+        header = delivery.fit.header_of.get(column, column)
+        findings.append(Finding(row, header, rule or "D0-value", f"{said}{wanted}. {outcome}"))
+    if tally.rows_total:
+        what = "total rows (country, regions, all ages, both sexes)"
+        findings.append(
+            Finding(None, None, "P1-total", f"{tally.rows_total} {what} repeat other rows and were left out.")
+        )
+    return findings
+
+
+def _refuse_over_limit(known: Landed) -> None:
+    held_back = known.rows_malformed + sum(n for rule, n in known.faults_by_rule.items() if rule not in EXPECTED_RULES)
+    limit = max(rule_values()["quarantine_rows"], rule_values()["quarantine_share"] * known.rows_in)
+    if held_back > limit or held_back >= known.rows_in - known.rows_total:
+        rules = ", ".join(
+            f"{rule} ({n})" for rule, n in sorted(known.faults_by_rule.items(), key=lambda item: -item[1])
+        )
+        first = next((f for f in known.findings if f.row is not None), None)
+        where = f" First: row {first.row}, {first.column or 'line'}: {first.message}" if first else ""
+        raise Refused(
+            "D9",
+            f"{held_back} of {known.rows_in} rows would be held back, more than the limit of {int(limit)}: "
+            f"{rules}.{where}",
+        )
+
+
+def empty_history(history: Path) -> None:
+    """Make sure that every kind has at least an empty Parquet file, so that SQL can name it."""
+    for kind, shape in SHAPES.items():
+        path = history / kind / "none.parquet"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pl.DataFrame(schema=shape.schema).write_parquet(path)
+    path = history / "deaths_of_contacts" / "none.parquet"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame(schema={"person": pl.UInt64, "death_date": pl.Date}).write_parquet(path)

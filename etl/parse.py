@@ -1,0 +1,394 @@
+"""From text as delivered to typed values: one small reader per column type, nothing guessed, nothing lost.
+
+Each reader takes a Polars expression of text and gives the typed value, null where it is blank or unreadable.
+Whether a null is a fault is the column's business (`rule`, `may_be_blank`), decided once in `read_columns`.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from etl.pseudonym import PseudonymKey, birth_date, is_cpr, is_test_person, normalise_person, pseudonymise
+from etl.source import Column, Recognised
+from kpis.indicator import load_indicators
+from kpis.reference import CHRISTIANSO, municipality_spellings, normalise_municipality
+from kpis.release import CONTRACT
+
+EPOCH = datetime(2000, 1, 1)  # minutes are counted from here
+BLANK = ["", ".", "..", "-", "x", "null", "na", "n/a"]  # StatBank's and others' ways to leave a cell empty
+LONGEST_BLANK = max(map(len, BLANK))
+
+DATE_FORMATS = ("%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%Y", "%Y%m%d", "%d%b%Y")
+CLOCK_FORMATS = ("%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%H.%M")
+
+# Codes that stand in the municipality column of real files without being one of the 98. They are counted apart.
+OUTSIDE_MUNICIPALITIES = {CHRISTIANSO: "Christiansø"} | {f"{code:04d}": "Greenland" for code in range(900, 970)}
+
+Reader = Callable[[pl.Series, Column], pl.Series]
+
+
+def to_text(values: pl.Series) -> pl.Series:
+    """Any delivered series as trimmed text, blanks as null."""
+    text = values if values.dtype == pl.String else values.cast(pl.String)
+    text = text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
+    if not (text.str.len_bytes() <= LONGEST_BLANK).any():
+        return text
+    return _by_distinct(text, lambda distinct: distinct.set(distinct.str.to_lowercase().is_in(BLANK), None))
+
+
+def _by_distinct(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Read each distinct value once where values repeat much; else all of them."""
+    if len(values) < 10_000 or values.head(10_000).n_unique() > 3_000:
+        return read(values)
+    distinct = values.unique()
+    found = read(distinct)
+    return values.replace_strict(distinct, found, default=None, return_dtype=found.dtype)
+
+
+def _each(read: Callable[[str], object], dtype: pl.DataType | type[pl.DataType]) -> Reader:
+    """A reader that asks a Python function once per distinct value."""
+
+    def reader(values: pl.Series, _: Column) -> pl.Series:
+        distinct = values.drop_nulls().unique()
+        found = pl.Series([read(value) for value in distinct], dtype=dtype)
+        return values.replace_strict(distinct, found, default=None, return_dtype=dtype)
+
+    return reader
+
+
+def read_text(values: pl.Series, _: Column) -> pl.Series:
+    """Text as it stands."""
+    return values
+
+
+def read_id(values: pl.Series, _: Column) -> pl.Series:
+    """An id as Int64: the number it is, or a stable hash below zero where it is no number under 2^63."""
+    numbers = values.cast(pl.Int64, strict=False)
+    is_plain = values.str.contains(r"^[1-9]\d{0,17}$")
+    if (is_plain | values.is_null()).all():
+        return numbers
+
+    def hashed(value: str) -> int:
+        return -1 - (int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big") >> 1)
+
+    return pl.select(
+        pl.when(is_plain).then(numbers).otherwise(values.map_elements(hashed, return_dtype=pl.Int64))
+    ).to_series()
+
+
+def read_minute(values: pl.Series) -> pl.Series:
+    """Minutes since 2000-01-01 00:00 of text timestamps (seconds cut off); the day alone means midnight.
+
+    Day before month where the year comes last, as Danes write. A clock time is optional.
+    """
+    return pl.select(_to_minute(_read_timestamp(values))).to_series()
+
+
+def _to_minute(stamps: pl.Series | pl.Expr) -> pl.Expr:
+    stamps = pl.lit(stamps) if isinstance(stamps, pl.Series) else stamps
+    seconds = stamps.dt.epoch("s") - int((EPOCH - datetime(1970, 1, 1)).total_seconds())
+    return (seconds // 60).cast(pl.Int32)
+
+
+def _read_timestamp(values: pl.Series) -> pl.Series:
+    text = values.str.replace("T", " ", literal=True)
+    found = pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, len(text))
+    left = text
+    for format_ in [f"{d} {c}" for c in CLOCK_FORMATS for d in DATE_FORMATS] + list(DATE_FORMATS) + ["%d%b%Y:%H:%M:%S"]:
+        if left.null_count() == len(left):
+            break
+        read = left.str.to_datetime(format_, strict=False, time_unit="us", exact=True)
+        found = found.zip_with(read.is_null(), read)
+        left = left.set(read.is_not_null(), None)
+    return found
+
+
+def read_timestamp(values: pl.Series, _: Column) -> pl.Series:
+    """A date and time as Int32 minutes since 2000."""
+    return read_minute(values)
+
+
+def read_date(values: pl.Series, _: Column) -> pl.Series:
+    """A date (a clock time behind it is dropped)."""
+    return _by_distinct(values, lambda distinct: _read_timestamp(distinct).cast(pl.Date))
+
+
+def read_integer(values: pl.Series, _: Column) -> pl.Series:
+    """A whole number; a dot parts thousands, and a decimal part of zeros only is dropped."""
+    plain = values.str.replace_all(r"[\s\u00a0]", "").str.replace(r"[,.]0+$", "")
+    plain = pl.select(
+        pl.when(plain.str.contains(r"^-?\d{1,3}(\.\d{3})+$"))
+        .then(plain.str.replace_all(".", "", literal=True))
+        .otherwise(plain)
+    ).to_series()
+    return plain.cast(pl.Int64, strict=False)
+
+
+def read_decimal(values: pl.Series, _: Column) -> pl.Series:
+    """A number with decimal comma or dot; where both stand, the last one parts the decimals."""
+    bare = values.str.replace_all(r"[\s\u00a0]", "")
+    danish = bare.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return pl.select(
+        pl.when(bare.str.contains(",", literal=True)).then(danish).otherwise(bare).cast(pl.Float64, strict=False)
+    ).to_series()
+
+
+def read_code(values: pl.Series, column: Column) -> pl.Series:
+    """The canonical word of a code or text; `other` where it is not in the source's list."""
+    return _each(lambda value: column.codes.get(value.strip().casefold(), "other"), pl.String)(values, column)
+
+
+def read_yes_no(values: pl.Series, column: Column) -> pl.Series:
+    """True for Ja/1/x, False for Nej/0/blank."""
+    words = {"ja": True, "j": True, "1": True, "true": True, "x": True, "yes": True, "y": True,
+             "nej": False, "n": False, "0": False, "false": False, "no": False}  # fmt: skip
+    return _each(lambda value: words.get(value.casefold()), pl.Boolean)(values, column)
+
+
+def read_sex(values: pl.Series, column: Column) -> pl.Series:
+    """1 = men, 2 = women."""
+    words = {"1": 1, "m": 1, "mand": 1, "mænd": 1, "men": 1, "male": 1, "2": 2, "k": 2, "f": 2, "kvinde": 2,
+             "kvinder": 2, "women": 2, "female": 2}  # fmt: skip
+    return _each(lambda value: words.get(value.casefold()), pl.Int8)(values, column)
+
+
+def read_sex_or_total(values: pl.Series, column: Column) -> pl.Series:
+    """As `read_sex`, with 0 for both together."""
+    totals = {"tot", "i alt", "total", "0", "alle"}
+    sexes = read_sex(values, column)
+    return pl.select(
+        pl.when(values.str.to_lowercase().is_in(list(totals))).then(0).otherwise(sexes).cast(pl.Int8)
+    ).to_series()
+
+
+def read_age(values: pl.Series, _: Column) -> pl.Series:
+    """Whole years 0–125 (a decimal part is cut off); anything else is unreadable."""
+    years = values.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    return pl.select(pl.when((years >= 0) & (years < 126)).then(years.floor()).cast(pl.Int16)).to_series()
+
+
+def _age_group(value: str) -> str | None:
+    text = value.casefold().replace("år", "").replace("years", "").replace("year", "").strip()
+    text = text.replace("og derover", "+").replace("and over", "+").replace(" ", "").replace("–", "-")
+    if text in ("tot", "ialt", "total", "alderialt", "age,total"):
+        return "total"
+    if re.fullmatch(r"\d{1,3}", text):
+        return f"{int(text)}-{int(text)}"
+    if match := re.fullmatch(r"(\d{1,3})(?:-(\d{1,3})|(\+))", text):
+        return f"{int(match[1])}-{int(match[2]) if match[2] else 125}"
+    return None
+
+
+def read_age_group(values: pl.Series, column: Column) -> pl.Series:
+    """Ages as "first-last" (a single year has both alike, "65+" ends at 125), or `total`."""
+    return _each(_age_group, pl.String)(values, column)
+
+
+def _quarter(value: str) -> str | None:
+    match = re.fullmatch(r"(\d{4})[KkQq]([1-4])", value)
+    return f"{match[1]}-{int(match[2]) * 3 - 2:02d}-01" if match else None
+
+
+def _month(value: str) -> str | None:
+    match = re.fullmatch(r"(\d{4})[-Mm]?(0[1-9]|1[0-2])(?:-01)?", value)
+    return f"{match[1]}-{match[2]}-01" if match else None
+
+
+def read_quarter(values: pl.Series, column: Column) -> pl.Series:
+    """The first day of a quarter written 2024K1 or 2024Q1."""
+    return _each(_quarter, pl.String)(values, column).str.to_date("%Y-%m-%d")
+
+
+def read_month(values: pl.Series, column: Column) -> pl.Series:
+    """The first day of a month written 2024-01, 2024M01, 202401 or 2024-01-01."""
+    return _each(_month, pl.String)(values, column).str.to_date("%Y-%m-%d")
+
+
+def read_municipality(values: pl.Series, column: Column) -> pl.Series:
+    """The 4-digit code of a municipality, or of a known place that is none (Christiansø, Greenland …)."""
+    spellings = municipality_spellings()
+
+    def code(value: str) -> str | None:
+        normal = normalise_municipality(value)
+        return spellings.get(normal) or (normal if normal in OUTSIDE_MUNICIPALITIES else None)
+
+    return _each(code, pl.String)(values, column)
+
+
+def read_area(values: pl.Series, column: Column) -> pl.Series:
+    """A municipality's code as `read_municipality`; `total` for the country, regions and landsdele."""
+    totals = re.compile(
+        r"^(0?(00|8[1-5]|0[1-9]|1[01])|0|8[1-5]|hele landet|all denmark|.*region .*|landsdel .*|province .*)$"
+    )
+    municipality = read_municipality(values, column)
+    total = _each(lambda value: "total" if totals.match(value.casefold()) else None, pl.String)(values, column)
+    return total.zip_with(total.is_not_null(), municipality)
+
+
+def read_diagnosis(values: pl.Series, _: Column) -> pl.Series:
+    """Rule C5: an SKS diagnosis (D, letter, two digits …) in upper case without dot; ICD-10 without the D gets it."""
+
+    def normalise(distinct: pl.Series) -> pl.Series:
+        bare = distinct.str.to_uppercase().str.replace_all(r"[.\s]", "")
+        return pl.select(
+            pl.when(bare.str.contains(r"^D[A-Z]\d{2}[0-9A-Z]{0,6}$"))
+            .then(bare)
+            .when(bare.str.contains(r"^[A-Z]\d{2}[0-9A-Z]{0,6}$"))
+            .then("D" + bare)
+        ).to_series()
+
+    return _by_distinct(values, normalise)
+
+
+def read_phone(values: pl.Series, _: Column) -> pl.Series:
+    """Eight digits, with or without +45 and blanks; written in pairs."""
+    digits = values.str.replace_all(r"[\s\u00a0.-]", "").str.replace(r"^(\+|00)45", "").str.replace(r"\.0$", "")
+    return pl.select(
+        pl.when(digits.str.contains(r"^\d{8}$")).then(digits.str.replace(r"^(\d\d)(\d\d)(\d\d)(\d\d)$", "$1 $2 $3 $4"))
+    ).to_series()
+
+
+def read_indicator(values: pl.Series, column: Column) -> pl.Series:
+    """The id of an indicator that exists."""
+    known = load_indicators()
+    return _each(lambda value: value if value in known else None, pl.String)(values, column)
+
+
+def read_level(values: pl.Series, column: Column) -> pl.Series:
+    """An area level, as its id or its Danish name."""
+    words = {name: level for level, entry in CONTRACT["levels"].items() for name in (level, entry["da"].casefold())}
+    return _each(lambda value: words.get(value.casefold()), pl.String)(values, column)
+
+
+READERS: dict[str, Reader] = {
+    "age": read_age,
+    "age_group": read_age_group,
+    "area": read_area,
+    "code": read_code,
+    "date": read_date,
+    "decimal": read_decimal,
+    "diagnosis": read_diagnosis,
+    "id": read_id,
+    "indicator": read_indicator,
+    "integer": read_integer,
+    "level": read_level,
+    "month": read_month,
+    "municipality": read_municipality,
+    "phone": read_phone,
+    "quarter": read_quarter,
+    "sex": read_sex,
+    "sex_or_total": read_sex_or_total,
+    "text": read_text,
+    "timestamp": read_timestamp,
+    "yes_no": read_yes_no,
+}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A batch of typed rows.
+
+    values: grain = delivered row, in order; canonical columns, `row`, and `rule` (the first rule the row breaks, null
+        where it breaks none). Persons are numbers (UInt64); `birth_date` and `id_sex` come with them where age or sex
+        of a contact must be found from the person id.
+    faults: row, column, rule (empty = the value was set to null and the row kept), found (masked).
+    has_test_persons: whether any person is a made-up one.
+    """
+
+    values: pl.DataFrame
+    faults: pl.DataFrame
+    has_test_persons: bool
+
+
+def read_columns(raw: pl.DataFrame, fit: Recognised, key: PseudonymKey) -> Typed:
+    """Type every canonical column of a batch.
+
+    Args:
+        raw: the batch as delivered; column `row` is the row's number in the file.
+        fit: which source it is and which header carries which column.
+        key: turns persons into numbers; clear-text persons end here.
+    """
+    out: dict[str, pl.Series] = {"row": raw["row"]}
+    faults: list[pl.DataFrame] = []
+    has_test_persons = False
+    rule = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, raw.height)
+    for column in fit.source.columns:
+        header = fit.header_of.get(column.name)
+        if header is None:
+            continue
+        delivered = raw[header]
+        if column.type == "person":
+            text = to_text(delivered)
+            needs_birth = fit.source.kind == "lpr_contacts" and not {"age", "sex"} <= fit.header_of.keys()
+            persons, has_test_persons = _person_columns(text, key, needs_birth=needs_birth)
+            out |= persons
+            value = out["person"]
+        elif column.type == "timestamp" and delivered.dtype.is_temporal():
+            text, value = delivered, pl.select(_to_minute(delivered.cast(pl.Datetime("us")))).to_series()
+        elif column.type == "date" and delivered.dtype.is_temporal():
+            text, value = delivered, delivered.cast(pl.Date)
+        else:
+            text = to_text(delivered)
+            if (clock := fit.clock_of.get(column.name)) is not None:
+                days = text.str.slice(0, 10) if not delivered.dtype.is_temporal() else text
+                text = days + " " + _clock_text(raw[clock])
+            value = READERS[column.type](text, column)
+        out[column.name] = value
+        is_bad = value.is_null() & (text.is_not_null() if column.may_be_blank or not column.rule else True)
+        if is_bad.any():
+            bad = pl.DataFrame({"row": raw["row"], "found": text.cast(pl.String)}).filter(is_bad)
+            faults.append(
+                bad.select(
+                    "row",
+                    pl.lit(column.name).alias("column"),
+                    pl.lit(column.rule).alias("rule"),
+                    mask(pl.col("found"), is_person=column.type == "person").alias("found"),
+                )
+            )
+            if column.rule:
+                rule = rule.zip_with(~(is_bad & rule.is_null()), pl.Series([column.rule]).new_from_index(0, len(rule)))
+    values = pl.DataFrame([series.alias(name) for name, series in out.items()] + [rule.alias("rule")])
+    return Typed(values, pl.concat(faults) if faults else pl.DataFrame(schema=FAULTS), has_test_persons)
+
+
+FAULTS = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "found": pl.String}
+
+
+def _person_columns(delivered: pl.Series, key: PseudonymKey, *, needs_birth: bool) -> tuple[dict[str, pl.Series], bool]:
+    """The person numbers, with birth date and sex where asked for, worked out once per distinct person.
+
+    Also whether any of them is a made-up test person.
+    """
+    number = pl.col("number")
+    facts = pl.DataFrame({"id": delivered.drop_nulls().unique()}).with_columns(
+        normalise_person(pl.col("id")).alias("number")
+    )
+    facts = facts.filter(number.is_not_null())
+    facts = facts.with_columns(pseudonymise(facts["number"], key).alias("person"))
+    if needs_birth:
+        holds_birth = is_cpr(number)
+        facts = facts.with_columns(
+            pl.when(holds_birth).then(birth_date(number)).alias("birth_date"),
+            pl.when(holds_birth).then(2 - number.str.slice(9, 1).cast(pl.Int8, strict=False) % 2).alias("id_sex"),
+        )
+    columns = {
+        name: delivered.replace_strict(facts["id"], facts[name], default=None, return_dtype=facts.schema[name])
+        for name in facts.columns[2:]
+    }
+    return columns, bool(facts.select(is_test_person(number).any()).item())
+
+
+def _clock_text(values: pl.Series) -> pl.Series:
+    text = to_text(values)
+    return pl.select(pl.coalesce(text, pl.lit("00:00"))).to_series()
+
+
+def mask(text: pl.Expr, *, is_person: bool) -> pl.Expr:
+    """What a message may show of a value: short, and never anything that could be a person."""
+    if is_person:
+        return pl.when(text.is_not_null()).then(pl.lit("(hidden)"))
+    return text.str.replace_all(r"\d{6}[- ]?\d{4}", "(hidden)").str.slice(0, 40)

@@ -1,0 +1,353 @@
+"""The landed shape of every kind of delivery: its columns, the rules one row can break, a check of the whole file.
+
+Rules are applied in order; a row keeps the first one it breaks, and stays in the file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from etl.delivery import Finding, Refused
+from etl.parse import EPOCH, FAULTS, OUTSIDE_MUNICIPALITIES
+from kpis.release import AGE_BANDS
+
+FIRST_AGE, LAST_AGE = 0, 95  # ages that a population delivery must cover without a gap
+N_MUNICIPALITIES = 98
+
+# Rules that put a row aside without it being anybody's mistake: they do not count towards the file's limit.
+EXPECTED_RULES = ("C2-outside", "C0-system", "P1-outside")
+
+Rows = tuple[pl.DataFrame, pl.DataFrame]  # landed rows, and the faults found in them
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a kind's typed rows are stored: the columns, row-wise rules, and a check of the whole file."""
+
+    schema: dict[str, Any]
+    to_landed: Callable[[pl.DataFrame], Rows]
+    check: Callable[[pl.DataFrame], list[Finding]] | None = None
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The schema of the Parquet file."""
+        return pl.DataFrame(schema=self.schema).to_arrow().schema
+
+
+def _hold_back(
+    rows: pl.DataFrame, rule: str, column: str, broken: pl.Expr, found: pl.Expr
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Mark rows that break a rule (unless an earlier rule has them) and list them as faults."""
+    hit = broken.fill_null(False) & pl.col("rule").is_null()
+    faults = rows.filter(hit).select(
+        pl.col("row"),
+        pl.lit(column).alias("column"),
+        pl.lit(rule).alias("rule"),
+        found.cast(pl.String).alias("found"),
+    )
+    return rows.with_columns(pl.when(hit).then(pl.lit(rule)).otherwise("rule").alias("rule")), faults
+
+
+def with_columns_or_null(rows: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
+    """The rows with a null column added for each of `columns` (name → type) that they lack."""
+    absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items() if name not in rows.columns]
+    return rows.with_columns(absent)
+
+
+def _minute_text(minute: pl.Expr) -> pl.Expr:
+    return (pl.lit(EPOCH) + pl.duration(minutes=minute)).dt.strftime("%Y-%m-%d %H:%M")
+
+
+def _outside(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return _hold_back(
+        rows, rule, "municipality", pl.col("municipality").is_in(list(OUTSIDE_MUNICIPALITIES)),
+        pl.col("municipality").replace(dict(OUTSIDE_MUNICIPALITIES)) + pl.lit(", not one of the 98 municipalities"),
+    )  # fmt: skip
+
+
+def _to_contacts(values: pl.DataFrame) -> Rows:
+    """Rules C2 and C5 as far as one row can tell; municipality may still come from a residence delivery."""
+    rows = with_columns_or_null(
+        values,
+        {"municipality": pl.String, "age": pl.Int16, "sex": pl.Int8, "stay_key": pl.Int64, "system": pl.String,
+         "reported": pl.Int32, "is_cancelled": pl.Boolean, "id_sex": pl.Int8, "birth_date": pl.Date},
+    )  # fmt: skip
+    rows = rows.rename({"start": "start_minute", "end": "end_minute", "reported": "reported_minute"})
+    started = (pl.lit(EPOCH) + pl.duration(minutes=pl.col("start_minute"))).dt.date()
+    had_birthday = started.dt.strftime("%m%d") >= pl.col("birth_date").dt.strftime("%m%d")
+    years = started.dt.year() - pl.col("birth_date").dt.year() - (~had_birthday).cast(pl.Int32)
+    if "age" not in values.columns:
+        rows = rows.with_columns(pl.when(years.is_between(0, 125)).then(years).cast(pl.Int16).alias("age"))
+    if "sex" not in values.columns:
+        rows = rows.with_columns(pl.col("id_sex").alias("sex"))
+    faults = []
+    for rule, column, broken, found in (
+        ("C0-system", "system", (pl.col("system") != "lpr3"), pl.lit("not reported in LPR3")),
+        (
+            "C2-start",
+            "start",
+            pl.col("start_minute") < 0,
+            _minute_text(pl.col("start_minute")) + pl.lit(", before 2000"),
+        ),
+        (
+            "C2-end",
+            "end",
+            pl.col("end_minute") < pl.col("start_minute"),
+            pl.lit("end before start: ") + _minute_text(pl.col("end_minute")),
+        ),
+        ("C2-age", "age", pl.col("age").is_null(), pl.lit(None)),
+        ("C2-sex", "sex", pl.col("sex").is_null(), pl.lit(None)),
+    ):
+        rows, more = _hold_back(rows, rule, column, broken, found)
+        faults.append(more)
+    rows, more = _outside(rows, "C2-outside")
+    faults.append(more)
+    return (
+        rows.with_columns(
+            (pl.col("contact_type") == "physical").fill_null(False).alias("is_physical"),
+            (pl.col("priority") == "acute").fill_null(False).alias("is_acute"),
+            pl.col("is_cancelled").fill_null(False),
+            pl.col("municipality").cast(pl.Int16),
+        ),
+        pl.concat(faults),
+    )
+
+
+def _to_residence(values: pl.DataFrame) -> Rows:
+    rows, outside = _outside(values, "C2-outside")
+    rows, backwards = _hold_back(
+        rows,
+        "C2-residence",
+        "end",
+        pl.col("end") < pl.col("start"),
+        pl.lit("end before start: ") + pl.col("end").cast(pl.String),
+    )
+    return rows.with_columns(pl.col("municipality").cast(pl.Int16)), pl.concat([outside, backwards])
+
+
+def _unchanged(values: pl.DataFrame) -> Rows:
+    return values, pl.DataFrame(schema=FAULTS)
+
+
+def _with_outside_held_back(values: pl.DataFrame) -> Rows:
+    if "municipality" not in values.columns:
+        return _unchanged(values)
+    return _outside(values, "C2-outside")
+
+
+def _to_diagnoses(values: pl.DataFrame) -> Rows:
+    rows = with_columns_or_null(values, {"is_cancelled": pl.Boolean, "system": pl.String})
+    rows, faults = _hold_back(rows, "C0-system", "system", pl.col("system") != "lpr3", pl.lit("not reported in LPR3"))
+    return rows.with_columns(
+        (pl.col("diagnosis_type") == "action").alias("is_action"), pl.col("is_cancelled").fill_null(False)
+    ), faults
+
+
+def _to_acute_place_stays(values: pl.DataFrame) -> Rows:
+    rows = with_columns_or_null(values, {"referred_at": pl.Int32})
+    rows, outside = _outside(rows, "C2-outside")
+    rows, backwards = _hold_back(
+        rows,
+        "A1-end",
+        "end",
+        pl.col("end") < pl.col("start"),
+        pl.lit("end before start: ") + _minute_text(pl.col("end")),
+    )
+    rows = rows.rename({"start": "start_minute", "end": "end_minute", "referred_at": "referred_minute"})
+    return rows.with_columns(pl.col("referred_by").fill_null("unknown")), pl.concat([outside, backwards])
+
+
+def _to_capacity(values: pl.DataFrame) -> Rows:
+    rows = with_columns_or_null(
+        values,
+        {"municipality": pl.String, "place_type": pl.String, "refused": pl.Int64, "operator": pl.String},
+    )
+    rows, outside = _outside(rows, "C2-outside")
+    rows, nowhere = _hold_back(rows, "A2-municipality", "municipality", pl.col("municipality").is_null(), pl.lit(None))
+    rows, negative = _hold_back(
+        rows,
+        "A2-count",
+        "disponible",
+        pl.min_horizontal("normed", "available", "occupied") < 0,
+        pl.lit("a negative number"),
+    )
+    return rows, pl.concat([outside, nowhere, negative])
+
+
+def _to_population(values: pl.DataFrame) -> Rows:
+    """Keep municipality × sex × age rows; totals over areas, ages, sexes or marital status repeat them."""
+    rows = values
+    if "marital_status" in rows.columns:
+        rows = rows.filter(pl.col("marital_status") == "total")
+    is_total = (pl.col("area") == "total") | (pl.col("sex") == 0) | (pl.col("age") == "total")
+    rows = rows.filter(~is_total.fill_null(False) | pl.col("rule").is_not_null())
+    ages = pl.col("age").str.split_exact("-", 1)
+    rows = rows.with_columns(
+        pl.col("area").alias("municipality"),
+        ages.struct[0].cast(pl.Int16, strict=False).alias("age_first"),
+        ages.struct[1].cast(pl.Int16, strict=False).alias("age_last"),
+    )
+    rows, outside = _hold_back(
+        rows, "P1-outside", "area", pl.col("area").is_in(list(OUTSIDE_MUNICIPALITIES)),
+        pl.col("area").replace(dict(OUTSIDE_MUNICIPALITIES)) + pl.lit(", not one of the 98 municipalities"),
+    )  # fmt: skip
+    band_ends = [*(start - 1 for start in AGE_BANDS[1:]), 125]
+    crosses = pl.lit(False)
+    for end in band_ends[:-1]:
+        crosses = crosses | ((pl.col("age_first") <= end) & (pl.col("age_last") > end))
+    rows, wide = _hold_back(rows, "P1-age", "age", crosses, pl.col("age") + pl.lit(", wider than an age band"))
+    rows, negative = _hold_back(rows, "P1-persons", "persons", pl.col("persons") < 0, pl.lit("a negative number"))
+    band_of_age = {age: max(band for band in AGE_BANDS if band <= age) for age in range(126)}
+    age_from = pl.col("age_first").replace_strict(band_of_age, default=None, return_dtype=pl.Int16)
+    return rows.with_columns(age_from.alias("age_from")), pl.concat([outside, wide, negative])
+
+
+def _check_population(rows: pl.DataFrame) -> list[Finding]:
+    """Every municipality, sex and quarter must have every age: a missing age would give wrong rates in silence.
+
+    Raises Refused where something is missing or stands twice; else tells what was left out and the totals.
+    """
+    good = rows.filter(pl.col("rule").is_null())
+    if good.is_empty():
+        raise Refused("P2-areas", "The file has no municipality rows with sex and age.")
+    cell = ["municipality", "quarter", "sex", "age_first"]
+    twice = good.group_by(cell).len().filter(pl.col("len") > 1).sort(cell)
+    if not twice.is_empty():
+        municipality, quarter, sex, age, n = twice.row(0)
+        raise Refused(
+            "P3-twice",
+            f"Municipality {municipality}, {quarter}, sex {sex}, age {age} stands {n} times. "
+            "Was a column (civilstand?) left out?",
+        )
+    _refuse_missing_ages(good)
+    n_municipalities = good["municipality"].n_unique()
+    if n_municipalities < N_MUNICIPALITIES:
+        raise Refused(
+            "P2-areas",
+            f"Only {n_municipalities} of the {N_MUNICIPALITIES} municipalities are in the file. Ask for all.",
+        )
+    old = pl.col("persons").filter(pl.col("age_first") >= 65).sum()
+    outside = (
+        rows.filter(pl.col("rule") == "P1-outside")
+        .group_by("municipality", "quarter")
+        .agg(pl.col("persons").sum(), old.alias("old"))
+        .sort("municipality", "quarter")
+    )
+    findings = [
+        Finding(
+            None,
+            None,
+            "P1-outside",
+            f"{OUTSIDE_MUNICIPALITIES[code]} ({code}) is no municipality; its {persons} persons on {quarter}, "
+            f"{n_old} of them 65 and over, were left out.",
+        )
+        for code, quarter, persons, n_old in outside.iter_rows()
+    ]
+    newest = good.filter(pl.col("quarter") == good["quarter"].max()).select("quarter", "persons", old.alias("old"))
+    findings.append(
+        Finding(
+            None,
+            None,
+            "P0-total",
+            f"{n_municipalities} municipalities, {newest['persons'].sum():,} persons on {newest['quarter'][0]}, "
+            f"{newest['old'][0]:,} of them 65 and over.",
+        )
+    )
+    return findings
+
+
+def _refuse_missing_ages(good: pl.DataFrame) -> None:
+    spans = good.select("quarter", "sex", "age_first", "age_last").unique().sort("quarter", "sex", "age_first")
+    for (quarter, sex), ages in spans.group_by("quarter", "sex", maintain_order=True):
+        covered = {age for first, last in ages.select("age_first", "age_last").rows() for age in range(first, last + 1)}
+        if gaps := sorted(set(range(FIRST_AGE, LAST_AGE + 1)) - covered):
+            missing = ", ".join(map(str, gaps[:8]))
+            raise Refused(
+                "P4-ages", f"{quarter}, sex {sex}: age {missing} is missing in every municipality. Ask for all ages."
+            )
+    # StatBank leaves out zeros, so a small island may lack a single age, but no band of ages below 85
+    bands = good.filter(pl.col("age_from") < 85).group_by("municipality", "quarter", "sex")
+    counted = bands.agg(pl.col("age_from").n_unique().alias("n"))
+    short = counted.filter(pl.col("n") < counted["n"].max()).sort("municipality", "quarter", "sex")
+    if not short.is_empty():
+        municipality, quarter, sex, _ = short.row(0)
+        raise Refused(
+            "P4-ages",
+            f"Municipality {municipality}, {quarter}, sex {sex} lacks a whole band of ages. Ask for all ages.",
+        )
+
+
+_ROW = {"row": pl.Int64, "rule": pl.String}
+
+SHAPES: dict[str, Shape] = {
+    "lpr_contacts": Shape(
+        {
+            "contact_id": pl.Int64, "person": pl.UInt64, "start_minute": pl.Int32, "end_minute": pl.Int32,
+            "reported_minute": pl.Int32, "municipality": pl.Int16, "age": pl.Int16, "sex": pl.Int8,
+            "is_physical": pl.Boolean, "is_acute": pl.Boolean, "diagnosis": pl.String, "is_cancelled": pl.Boolean,
+            "stay_key": pl.Int64, **_ROW,
+        },
+        _to_contacts,
+    ),
+    "lpr_diagnoses": Shape(
+        {"contact_id": pl.Int64, "diagnosis": pl.String, "is_action": pl.Boolean, "is_cancelled": pl.Boolean, **_ROW},
+        _to_diagnoses,
+    ),
+    "residence": Shape(
+        {"person": pl.UInt64, "municipality": pl.Int16, "start": pl.Date, "end": pl.Date, **_ROW}, _to_residence
+    ),
+    "deaths": Shape({"person": pl.UInt64, "death_date": pl.Date, **_ROW}, _unchanged),
+    "population": Shape(
+        {
+            "municipality": pl.String, "quarter": pl.Date, "sex": pl.Int8, "age_first": pl.Int16,
+            "age_last": pl.Int16, "age_from": pl.Int16, "persons": pl.Int64, **_ROW,
+        },
+        _to_population,
+        _check_population,
+    ),
+    "acute_place_stays": Shape(
+        {
+            "stay_id": pl.Int64, "person": pl.UInt64, "unit_id": pl.String, "place_type": pl.String,
+            "referred_by": pl.String, "referred_minute": pl.Int32, "start_minute": pl.Int32, "end_minute": pl.Int32,
+            "municipality": pl.String, **_ROW,
+        },
+        _to_acute_place_stays,
+    ),
+    "acute_place_capacity": Shape(
+        {
+            "day": pl.Date, "unit_id": pl.String, "municipality": pl.String, "place_type": pl.String,
+            "normed": pl.Int64, "available": pl.Int64, "occupied": pl.Int64, "refused": pl.Int64,
+            "operator": pl.String, **_ROW,
+        },
+        _to_capacity,
+    ),
+    "services_template": Shape(
+        {
+            "municipality": pl.String, "service_type": pl.String, "name": pl.String, "address": pl.String,
+            "phone": pl.String, "hours": pl.String, "referrers": pl.String, "competences": pl.String,
+            "n_places": pl.Int64, "response_minutes": pl.Int64, "operator": pl.String, "valid_from": pl.Date, **_ROW,
+        },
+        _with_outside_held_back,
+    ),
+    "goals": Shape(
+        {
+            "goal_id": pl.String, "indicator": pl.String, "level": pl.String, "area_code": pl.String,
+            "scope": pl.String, "term": pl.String, "baseline_value": pl.Float64, "baseline_period": pl.String,
+            "target_value": pl.Float64, "due_date": pl.Date, **_ROW,
+        },
+        _unchanged,
+    ),
+    "interventions": Shape(
+        {
+            "intervention_id": pl.String, "name": pl.String, "municipalities": pl.String, "start_date": pl.Date,
+            "end_date": pl.Date, "expected_effect": pl.Float64, "indicator": pl.String, "locked_on": pl.Date, **_ROW,
+        },
+        _unchanged,
+    ),
+    "faerdigbehandlede": Shape(
+        {"municipality": pl.String, "month": pl.Date, "days": pl.Int64, **_ROW}, _with_outside_held_back
+    ),
+}  # fmt: skip

@@ -1,0 +1,28 @@
+-- Small deliveries: of the same fact told twice, the delivery that tells of the latest day wins.
+
+-- grain: day × unit
+create table newest_capacity as
+select capacity_report.*
+from capacity_report
+inner join delivery using (sha256)
+where capacity_report.rule is null
+qualify row_number() over (partition by municipality, unit_id, day order by delivery.newest_minute desc, sha256, "row") = 1;
+
+-- grain: municipality × month
+create table newest_faerdigbehandlede as
+select faerdigbehandlede_report.*
+from faerdigbehandlede_report
+inner join delivery using (sha256)
+where faerdigbehandlede_report.rule is null
+qualify row_number() over (partition by municipality, month order by delivery.newest_minute desc, sha256, "row") = 1;
+
+-- grain: person with a known date of death, as a day number since 1970; of several dates the first
+create table first_death as
+select person, (min(death_date) - date '1970-01-01')::integer as death_day
+from (
+    select person, death_date from death_report where rule is null
+    union all
+    select person, death_date from death_of_contact
+)
+where person is not null and death_date is not null
+group by person;

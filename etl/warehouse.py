@@ -1,0 +1,343 @@
+"""From landed history to the tables of a release: the one place that writes DuckDB.
+
+Working tables live in memory (and, when large, in a private spill folder) and hold pseudonymised persons; the
+release file is a fresh file that only ever receives protected counts and public rows.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from etl.land import Landed, landed_files
+from etl.parse import EPOCH
+from etl.rules import rule_values
+from kpis.reference import areas, load_codelists, memberships, standard_population
+from kpis.release import AGE_BANDS, CONTRACT
+
+SQL = Path(__file__).parent / "sql"
+EPOCH_DAY = (EPOCH.date() - date(1970, 1, 1)).days
+MEMORY_LIMIT = "3GB"
+PLACE_LENGTH_BANDS = [0, 1, 2, 3, 5, 7, 10, 14, 21, 28]  # days; lower ends, as the contract's measures say
+SHARE_OF_A_MONTH = 0.2  # a month with fewer contacts than this share of the median month is no delivered month
+
+VIEWS = {
+    "lpr_contacts": "report",
+    "lpr_diagnoses": "reported_diagnosis",
+    "residence": "residence",
+    "deaths": "death_report",
+    "deaths_of_contacts": "death_of_contact",
+    "population": "population_report",
+    "acute_place_stays": "stay_report",
+    "acute_place_capacity": "capacity_report",
+    "services_template": "service_report",
+    "goals": "goal_report",
+    "interventions": "intervention_report",
+    "faerdigbehandlede": "faerdigbehandlede_report",
+}
+
+
+class BuildProblem(Exception):
+    """The landed deliveries do not make a release; the text says what is missing and what to do."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The months a release covers: `data_from` inclusive, `as_of` exclusive; both first days of a month."""
+
+    data_from: date
+    as_of: date
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a file's rows. `rows_in` = loaded + duplicate + superseded + quarantined, always."""
+
+    rows_in: int
+    loaded: int
+    duplicate: int
+    superseded: int
+    quarantined: int
+    quarantined_by_rule: dict[str, int]
+
+
+class Warehouse:
+    """An in-memory database over landed history. Use `open_warehouse`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], span: Span | None):
+        self._connection = connection
+        self.files = files
+        self.span = span
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """Rows of a query over the working tables (for audits, the attrition table and tests)."""
+        return self._connection.sql(sql).pl()
+
+    def run(self, *names: str) -> None:
+        """Run SQL files of `sql/`, in the given order."""
+        for name in names:
+            self._connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        """Drop everything."""
+        self._connection.close()
+
+    def table(self, name: str, frame: pl.DataFrame) -> None:
+        """Make a table of a frame."""
+        arrow = frame.to_arrow()
+        self._connection.register("_incoming", arrow)
+        self._connection.execute(f'create or replace table "{name}" as select * from _incoming')
+        self._connection.unregister("_incoming")
+
+
+REPORTS = ("11_lookups", "10_reported_again", "12_newest_report")
+STEPS = (
+    ("05_small_deliveries", "small deliveries"),
+    *((name, "newest reports") for name in REPORTS),
+    ("20_contact", "contacts in order"),
+    ("25_diagnosis", "diagnosis groups"),
+    ("30_stay", "hospital stays"),
+    ("40_admission", "readmissions"),
+    ("50_acute_place_stay", "acute places"),
+    ("60_cube", "counts"),
+    ("65_municipality_month", "counts by municipality"),
+    ("70_public", "population, areas, goals"),
+)
+
+
+@contextmanager
+def open_warehouse(history: Path, *, as_of: date | None = None, today: date | None = None) -> Iterator[Warehouse]:
+    """A warehouse over everything landed under `history`, with rule values and reference tables in place.
+
+    Args:
+        history: folder of landed files.
+        as_of: first day after the data; by default the month after the last one with a fair number of contacts.
+        today: contacts that start later than this are no evidence of a delivered month.
+    """
+    spill = Path(tempfile.mkdtemp(prefix=".spill-", dir=history))
+    connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)})
+    try:
+        connection.execute("set enable_progress_bar = false; set preserve_insertion_order = true")
+        files = landed_files(history)
+        _make_views(connection, history, files)
+        span = _span(connection, as_of, today or datetime.now(tz=UTC).date())
+        warehouse = Warehouse(connection, files, span)
+        _set_variables(connection, span)
+        _add_reference(warehouse, span)
+        yield warehouse
+    finally:
+        connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def fates(warehouse: Warehouse) -> dict[str, Fate]:
+    """What became of each landed file's rows, by sha256; needs the steps of REPORTS to have run."""
+    again = warehouse.query("select sha256, fate, count(*) as n from reported_again group by sha256, fate")
+    broken = warehouse.query(
+        "select sha256, rule, count(*) as n from newest_report where rule is not null group by sha256, rule"
+    )
+    result = {}
+    for file in warehouse.files:
+        by_fate = dict(again.filter(pl.col("sha256") == file.sha256).select("fate", "n").iter_rows())
+        if file.kind == "lpr_contacts":
+            by_rule = dict(broken.filter(pl.col("sha256") == file.sha256).select("rule", "n").iter_rows())
+        else:
+            by_rule = dict(file.faults_by_rule)
+        if file.rows_malformed:
+            by_rule["D4-fields"] = file.rows_malformed
+        quarantined = sum(by_rule.values())
+        duplicate = by_fate.get("duplicate", 0) + file.rows_total
+        superseded = by_fate.get("superseded", 0)
+        result[file.sha256] = Fate(
+            file.rows_in,
+            file.rows_in - quarantined - duplicate - superseded,
+            duplicate,
+            superseded,
+            quarantined,
+            by_rule,
+        )
+    return result
+
+
+def build(warehouse: Warehouse, progress: Callable[[str], None] = lambda step: None) -> None:
+    """Run every step. Raises BuildProblem where contacts or population are missing."""
+    if warehouse.span is None:
+        raise BuildProblem("No hospital contacts have been loaded yet. Load LPR contacts (LPR_A or LPR_F) first.")
+    if not any(file.kind == "population" for file in warehouse.files):
+        raise BuildProblem(
+            "No population has been loaded yet, so no rate can be worked out. Load StatBank's FOLK1A by municipality, "
+            "sex and age (CSV) together with the contacts."
+        )
+    for name, what in STEPS:
+        progress(what)
+        warehouse.run(name)
+
+
+def attrition(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Rows after each step from delivered reports to index admissions, for the manifest and the method page."""
+    count = """
+        select 'reports' as step, (select count(*) from report) as rows
+        union all select 'newest_reports', (select count(*) from newest_report)
+        union all select 'valid_contacts', (select count(*) from newest_report where rule is null and not is_cancelled)
+        union all select 'physical_contacts', (select count(*) from contact)
+        union all select 'stays', (select count(*) from stay)
+        union all select 'admissions', (select count(*) from admission)
+        union all select 'index_admissions', (select count(*) from admission where is_readmitted is not null)
+        union all select 'readmissions', (select count(*) from admission where is_readmitted)
+    """
+    return warehouse.query(count).to_dicts()
+
+
+def write_release(tables: dict[str, pl.DataFrame], path: Path) -> None:
+    """Write the contract's tables to a new DuckDB file, checkpoint and close it. Raises if the file exists.
+
+    Columns are cast to the contract's types and rows sorted, so that equal content gives equal tables.
+    """
+    if path.exists():
+        raise FileExistsError(path)
+    connection = duckdb.connect(str(path))
+    try:
+        for name, entry in CONTRACT["tables"].items():
+            columns = entry["columns"]
+            frame = tables[name]
+            connection.register("_incoming", frame.select(list(columns)).to_arrow())
+            casts = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
+            order = ", ".join(f'"{column}"' for column in columns)
+            connection.execute(f'create table "{name}" as select {casts} from _incoming order by {order}')
+            connection.unregister("_incoming")
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+
+
+def content_hash(path: Path) -> dict[str, str]:
+    """Rows and an order-free hash of every table of a release file, read block by block.
+
+    DuckDB files of equal content differ in bytes, so content is what is compared.
+    """
+    connection = duckdb.connect(str(path), read_only=True)
+    try:
+        found = {}
+        for name, entry in CONTRACT["tables"].items():
+            row = ", ".join(f'"{column}"' for column in entry["columns"])
+            rows, xor, total = connection.execute(
+                f'select count(*), bit_xor(hash({row})), sum(hash({row})::hugeint) from "{name}"'
+            ).fetchone()  # type: ignore[misc]
+            found[name] = f"{rows}:{xor}:{total}"
+        return found
+    finally:
+        connection.close()
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> None:
+    for kind, view in VIEWS.items():
+        paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem != "none")
+        selects = [f"select *, '{path.stem}' as sha256 from read_parquet('{_quoted(path)}')" for path in paths]
+        selects = selects or [f"select *, '' as sha256 from read_parquet('{_quoted(history / kind / 'none.parquet')}')"]
+        connection.execute(f"create view {view} as {' union all '.join(selects)}")
+    connection.execute("create table delivery (sha256 varchar, newest_minute integer)")
+    connection.executemany(
+        "insert into delivery values (?, ?)", [[f.sha256, f.newest_minute] for f in files] or [["", 0]]
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _span(connection: duckdb.DuckDBPyConnection, as_of: date | None, today: date) -> Span | None:
+    """The delivered months, told from where contacts are: single stray dates do not stretch the data period."""
+    starts = connection.sql(
+        f"select date '1970-01-01' + ({EPOCH_DAY} + start_minute // 1440)::integer as day, count(*) as n from report "
+        "where rule is null group by all"
+    ).pl()
+    by_month = (
+        starts.filter(pl.col("day") <= today)
+        .group_by(month=pl.col("day").dt.truncate("1mo").cast(pl.Date))
+        .agg(pl.col("n").sum())
+    )
+    if by_month.is_empty():
+        return None
+    delivered = by_month.filter(pl.col("n") >= SHARE_OF_A_MONTH * by_month["n"].median())
+    first, last = delivered["month"].min(), delivered["month"].max()
+    return Span(first, as_of or (last + timedelta(days=32)).replace(day=1))
+
+
+def _minute(day: date) -> int:
+    return (day - EPOCH.date()).days * 1440
+
+
+def _set_variables(connection: duckdb.DuckDBPyConnection, span: Span | None) -> None:
+    values: dict[str, Any] = dict(rule_values())
+    values["epoch_day"] = EPOCH_DAY
+    if span is not None:
+        values |= {"as_of": _minute(span.as_of), "as_of_day": span.as_of, "data_from": span.data_from}
+    else:
+        values |= {"as_of": 2**31 - 1, "as_of_day": date(9999, 1, 1), "data_from": date(2000, 1, 1)}
+    for name, value in values.items():
+        connection.execute(f"set variable {name} = ?", [value])
+
+
+def _add_reference(warehouse: Warehouse, span: Span | None) -> None:
+    warehouse.table("area", areas())
+    warehouse.table("membership", memberships())
+    warehouse.table("standard_population", standard_population())
+    warehouse.table(
+        "diagnosis_group",
+        pl.DataFrame(
+            [
+                {
+                    "group_id": "all",
+                    "codelist": "",
+                    "codelist_version": "",
+                    "name_da": "Alle diagnoser",
+                    "name_en": "All diagnoses",
+                    "prefixes": [],
+                    "excluded_prefixes": [],
+                },
+                *(
+                    {
+                        "group_id": group.group_id,
+                        "codelist": codelist.id,
+                        "codelist_version": str(codelist.version),
+                        "name_da": group.name_da,
+                        "name_en": group.name_en,
+                        "prefixes": list(group.prefixes),
+                        "excluded_prefixes": list(group.excluded_prefixes),
+                    }
+                    for codelist in load_codelists()
+                    for group in codelist.groups
+                ),
+            ],
+            schema_overrides={"excluded_prefixes": pl.List(pl.String)},
+        ),
+    )
+    bands = [{"age": age, "age_from": max(band for band in AGE_BANDS if band <= age)} for age in range(126)]
+    warehouse.table("age_band", pl.DataFrame(bands, schema={"age": pl.Int16, "age_from": pl.Int16}))
+    ends = [*(start - 1 for start in PLACE_LENGTH_BANDS[1:]), 10**6]
+    warehouse.table(
+        "length_band",
+        pl.DataFrame(
+            {
+                "category": [f"{d:02d}" for d in PLACE_LENGTH_BANDS],
+                "first_day": PLACE_LENGTH_BANDS,
+                "last_day": ends,
+            }
+        ),
+    )
+    if span is not None:
+        days = pl.DataFrame({"date": pl.date_range(span.data_from, span.as_of, closed="left", eager=True)})
+        warehouse.table(
+            "month_of_day",
+            days.select(
+                (pl.col("date") - EPOCH.date()).dt.total_days().cast(pl.Int32).alias("day"),
+                pl.col("date").dt.truncate("1mo").alias("month"),
+            ),
+        )

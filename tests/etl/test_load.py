@@ -1,0 +1,311 @@
+"""From a folder of deliveries to a release: what is taken in, what is refused, and that nothing half-happens."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from deliveries import CONTACT_HEADER, contact_line, month_of_contacts, write_contacts, write_folder, write_population
+
+from etl.__main__ import main
+from etl.load import check, load, open_keys
+from etl.protect import UNPROTECTED
+from etl.publish import PublishProblem, published, rollback
+from kpis.release import open_release
+
+
+def rows_add_up(report) -> bool:
+    return all(
+        f.rows_in == f.rows_loaded + f.rows_duplicate + f.rows_superseded + f.rows_quarantined for f in report.files
+    )
+
+
+def test_a_folder_becomes_a_release_with_the_counts_of_its_contacts(tmp_path: Path) -> None:
+    report = load([write_folder(tmp_path / "in")], tmp_path / "data", protection=UNPROTECTED)
+    assert report.is_loadable
+    assert rows_add_up(report)
+    release = open_release(tmp_path / "data")
+    counts = release.sql(
+        "select month, sum(n_acute)::int as n from cube where group_id = 'preventable_65plus.lower_respiratory' "
+        "group by month order by month"
+    )
+    assert counts["n"].to_list() == [60] * 6
+    assert release.manifest["as_of"] == "2024-07-01"
+    assert release.manifest["is_synthetic"] is True
+    # 60 persons are admitted each month, 26 to 29 days after their last discharge; June has no complete follow-up
+    index = release.sql("select sum(n_index)::int as i, sum(n_readmission)::int as r from cube where group_id = 'all'")
+    assert index.row(0) == (300, 300)
+
+
+def test_every_member_of_the_country_is_in_the_release(tmp_path: Path) -> None:
+    load([write_folder(tmp_path / "in")], tmp_path / "data")
+    release = open_release(tmp_path / "data")
+    members = release.sql("select level, count(distinct municipality_code) as n from membership group by level")
+    assert set(members["n"]) == {98}
+    persons = release.sql("select sum(persons)::int as n from population").item()
+    assert persons == 98 * 2 * 106 * 10
+
+
+def test_loading_the_same_folder_again_changes_nothing(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    first = load([folder], tmp_path / "data")
+    second = load([folder], tmp_path / "data")
+    assert second.published is not None and not second.published.is_new
+    assert first.published is not None and second.published.path == first.published.path
+    assert {finding.rule for file in second.files for finding in file.findings} >= {"D10-again"}
+
+
+def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
+    lines = month_of_contacts()
+    corrected = [line.replace("DJ449", "DS720").replace("2024-07-01 08:00", "2024-07-02 08:00") for line in lines[:80]]
+    write_population(tmp_path / "folk1a.csv")
+    write_contacts(tmp_path / "a.csv", lines)
+    write_contacts(tmp_path / "b.csv", corrected)
+    contents = []
+    for number, order in enumerate((["folk1a", "a", "b"], ["b", "folk1a", "a"])):
+        data = tmp_path / f"data{number}"
+        (data / "build" / "keys").mkdir(parents=True)
+        for key in ("pseudonym.key", "protection.key"):
+            (data / "build" / "keys" / key).write_bytes(b"k" * 32)
+            (data / "build" / "keys" / key).chmod(0o400)
+        load(
+            [tmp_path / "folk1a.csv", tmp_path / "a.csv"]
+            if order[1] == "a"
+            else [tmp_path / "b.csv", tmp_path / "folk1a.csv"],
+            data,
+        )
+        load([tmp_path / f"{order[2]}.csv"], data, accept_change="test")
+        contents.append(open_release(data).manifest["content"])
+    assert contents[0] == contents[1]
+
+
+def test_a_correction_takes_the_place_of_what_it_corrects(tmp_path: Path) -> None:
+    write_population(tmp_path / "folk1a.csv")
+    write_contacts(
+        tmp_path / "k.csv",
+        [
+            *month_of_contacts(),
+            contact_line(
+                10_000,
+                "6101500000",
+                "2024-01-01 10:00",
+                "2024-01-03 10:00",
+                diagnosis="DS720",
+                reported="2024-08-01 08:00",
+            ),
+        ],
+    )
+    report = load(
+        [tmp_path / "folk1a.csv", tmp_path / "k.csv"], tmp_path / "data", protection=UNPROTECTED, as_of=date(2024, 7, 1)
+    )
+    assert report.files[-1].rows_superseded == 1
+    assert rows_add_up(report)
+    hips = open_release(tmp_path / "data").sql(
+        "select sum(n_acute)::int as n from cube where group_id = 'prevention.hip_fracture'"
+    )
+    assert hips.item() == 1
+
+
+def test_a_refused_file_changes_nothing_and_is_named(tmp_path: Path) -> None:
+    load([write_folder(tmp_path / "in")], tmp_path / "data")
+    before = open_release(tmp_path / "data").id
+    write_contacts(
+        tmp_path / "bad.csv", [contact_line(n, "", "2024-01-01 10:00", "2024-01-02 10:00") for n in range(50)]
+    )
+    write_contacts(tmp_path / "good.csv", [contact_line(999, "6101500001", "2024-01-01 10:00", "2024-01-02 10:00")])
+    report = load([tmp_path / "bad.csv", tmp_path / "good.csv"], tmp_path / "data")
+    assert not report.is_loadable and report.published is None
+    refused = next(file for file in report.files if file.status == "refused")
+    assert refused.file.endswith("bad.csv")
+    assert "C2-person" in refused.findings[0].message
+    assert open_release(tmp_path / "data").id == before
+    assert len(list((tmp_path / "data/build/history/lpr_contacts").glob("*.json"))) == 1
+
+
+BAD_FILES = {
+    "empty.csv": (b"", "D1-empty"),
+    "header_only.csv": (CONTACT_HEADER.encode(), "D1-empty"),
+    "unknown.csv": (b"a;b;c\n1;2;3\n", "D2-unknown"),
+    "near.csv": (CONTACT_HEADER.replace("adiag;", "").encode() + b"\n1;2\n", "D2-unknown"),
+    "twice.csv": (CONTACT_HEADER.replace("alder", "pnr").encode() + b"\n", "D2-unknown"),
+    "binary.csv": (b"a;b\n\0\0", "D5-binary"),
+    "cut.parquet": (b"PAR1abc", "D7-parquet"),
+    "no.xlsx": (b"not a workbook", "D8-excel"),
+    "mixed.csv": ("OMRÅDE;KØN\n".encode() + "Ærø".encode("cp1252") + "ø".encode(), "D6-encoding"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_cannot_be_taken_in_says_why(name: str, tmp_path: Path) -> None:
+    content, rule = BAD_FILES[name]
+    (tmp_path / name).write_bytes(content)
+    report = check([tmp_path / name])
+    assert [file.status for file in report.files] == ["refused"]
+    assert report.files[0].findings[0].rule == rule
+    assert not report.is_loadable
+
+
+def test_the_nearest_shape_and_its_missing_columns_are_named(tmp_path: Path) -> None:
+    (tmp_path / "k.csv").write_text(CONTACT_HEADER.replace("adiag;", "") + "\n", encoding="utf-8")
+    message = check([tmp_path / "k.csv"]).files[0].findings[0].message
+    assert "LPR_A" in message and "adiag" in message
+
+
+def test_bad_rows_are_held_back_with_row_column_and_rule_and_never_show_a_person(tmp_path: Path) -> None:
+    lines = month_of_contacts()
+    lines[3] = lines[3].replace(";ALCA00", ";ALCA00;extra", 1)  # one field too many
+    lines[5] = lines[5].replace("2024-01-", "2024-13-", 1)  # no such month
+    lines[7] = lines[7].replace(";75;", ";175;")
+    lines[9] = lines[9].replace(";0860;", ";0999;")
+    lines[11] = lines[11].replace(";0860;", ";0411;")
+    write_contacts(tmp_path / "k.csv", lines)
+    report = check([tmp_path / "k.csv"])
+    file = report.files[0]
+    found = {(f.row, f.column, f.rule) for f in file.findings if f.row}
+    assert found == {
+        (5, None, "D4-fields"), (7, "kont_starttidspunkt", "C2-start"), (9, "alder", "C2-age"),
+        (11, "bo_kom", "C2-municipality"), (13, "bo_kom", "C2-outside"),
+    }  # fmt: skip
+    assert (file.status, file.rows_quarantined, file.rows_in) == ("accepted_with_warnings", 5, len(lines))
+    assert rows_add_up(report)
+    assert "50000" not in json.dumps([f.message for f in file.findings])
+
+
+def test_danish_habits_are_read_as_a_careful_person_would(tmp_path: Path) -> None:
+    lines = [
+        line.replace("2024-01-", "2024-01-").replace(";0860;", ";860;").replace(";LPR3;", ";LPR3;")
+        for line in month_of_contacts()
+    ]
+    lines[0] = lines[0].replace("2024-01-01 10:00", "01-01-2024 10:00:30").replace("6101500000", "610150-0000")
+    header = CONTACT_HEADER.upper()
+    (tmp_path / "k.csv").write_bytes(("\r\n".join([header, *lines]) + "\r\n").encode("cp1252"))
+    file = check([tmp_path / "k.csv"]).files[0]
+    assert (file.status, file.rows_loaded) == ("accepted", len(lines))
+
+
+def test_lpr_f_takes_municipality_from_residence_and_age_and_sex_from_the_person_number(tmp_path: Path) -> None:
+    write_population(tmp_path / "folk1a.csv")
+    contacts = [
+        "DW_EK_KONTAKT;CPR;dato_start;tidspunkt_start;dato_slut;tidspunkt_slut;aktionsdiagnose;prioritet;kontakttype;SORENHED_ANS;lprindberetningssytem"
+    ]
+    homes = ["PNR;KOM;FRA;TIL"]
+    for n in range(30):
+        person = f"{61 + n % 28:02d}0145{n:03d}2"  # woman, born in January 1945
+        month = n % 6 + 1
+        contacts.append(
+            f"{10**17 + n};{person};2024-{month:02d}-10;10:00;2024-{month:02d}-12;10:00;DJ449;ATA1;ALCA00;1;LPR3"
+        )
+        homes += [f"{person};851;2000-01-01;2024-04-01", f"{person};860;2024-04-01;"]
+    (tmp_path / "kontakter.csv").write_text("\n".join(contacts), encoding="utf-8")
+    (tmp_path / "bopael.csv").write_text("\n".join(homes), encoding="utf-8")
+    report = load([tmp_path], tmp_path / "out" / "data", protection=UNPROTECTED)
+    assert report.is_loadable, report
+    found = open_release(tmp_path / "out" / "data").sql(
+        "select municipality_code, sex, age_from, sum(n_acute)::int as n from cube where group_id = 'all' "
+        "group by all order by municipality_code"
+    )
+    assert found.rows() == [("0851", 2, 75, 15), ("0860", 2, 75, 15)]
+
+
+def test_real_and_made_up_persons_do_not_mix(tmp_path: Path) -> None:
+    load([write_folder(tmp_path / "in")], tmp_path / "data")
+    write_contacts(
+        tmp_path / "real.csv",
+        [contact_line(n, f"0101501{n:03d}", "2024-02-01 10:00", "2024-02-03 10:00") for n in range(9)],
+    )
+    with pytest.raises(PublishProblem, match="do not belong together"):
+        load([tmp_path / "real.csv"], tmp_path / "data")
+
+
+def test_a_large_change_of_finished_months_needs_a_reason(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    load([folder], tmp_path / "data")
+    more = [contact_line(n, f"6201{n % 90:02d}{n:04d}", "2024-01-05 10:00", "2024-01-08 10:00") for n in range(500)]
+    write_contacts(tmp_path / "more.csv", more)
+    with pytest.raises(PublishProblem, match="accept-change"):
+        load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 7, 1))
+    report = load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 7, 1), accept_change="late delivery")
+    assert report.published is not None and report.published.is_new
+    assert open_release(tmp_path / "data").manifest["change_reason"] == "late delivery"
+    assert len(published(tmp_path / "data")) == 2
+    assert rollback(tmp_path / "data") == published(tmp_path / "data")[0]
+    assert open_release(tmp_path / "data").manifest["change_reason"] is None
+
+
+def test_without_population_nothing_is_published_and_the_text_says_what_is_missing(tmp_path: Path) -> None:
+    write_contacts(tmp_path / "k.csv", month_of_contacts())
+    result = CliRunner().invoke(main, ["load", str(tmp_path / "k.csv"), "--data", str(tmp_path / "data")])
+    assert result.exit_code == 1
+    assert "FOLK1A" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_lost_key_stops_the_load(tmp_path: Path) -> None:
+    from etl.pseudonym import KeyProblem
+
+    folder = write_folder(tmp_path / "in")
+    load([folder], tmp_path / "data")
+    key = tmp_path / "data/build/keys/pseudonym.key"
+    key.chmod(0o644)
+    with pytest.raises(KeyProblem, match="chmod 400"):
+        load([folder], tmp_path / "data")
+    key.unlink()
+    with pytest.raises(KeyProblem, match="every person a new person"):
+        load([folder], tmp_path / "data")
+
+
+def test_no_person_number_is_written_anywhere(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    load([folder], tmp_path / "data")
+    person = b"6101500000"
+    assert person in (folder / "kontakter.csv").read_bytes()  # the search would find it
+    for path in (tmp_path / "data").rglob("*"):
+        if path.is_file():
+            assert person not in path.read_bytes(), path
+
+
+def test_check_prints_the_agreed_json(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    result = CliRunner().invoke(main, ["check", str(folder), "--format", "json"])
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert {file["kind"] for file in content["files"]} == {"population", "lpr_contacts"}
+    for file in content["files"]:
+        assert set(file) == {
+            "file", "kind", "status", "rows_in", "rows_loaded", "rows_duplicate", "rows_superseded", "rows_quarantined", "findings",
+        }  # fmt: skip
+        assert all(set(finding) == {"row", "column", "rule", "message"} for finding in file["findings"])
+
+
+def test_keys_of_a_new_folder_are_made_once_and_are_private(tmp_path: Path) -> None:
+    first = open_keys(tmp_path)
+    assert open_keys(tmp_path).pseudonym.key_id == first.pseudonym.key_id
+    assert (tmp_path / "build/keys/pseudonym.key").stat().st_mode & 0o777 == 0o400
+
+
+def test_status_and_build_after_a_load(tmp_path: Path) -> None:
+    load([write_folder(tmp_path / "in")], tmp_path / "data")
+    run = CliRunner().invoke
+    status = run(main, ["status", "--data", str(tmp_path / "data")])
+    assert status.exit_code == 0 and "synthetic data" in status.output
+    again = run(main, ["build", "--data", str(tmp_path / "data")])
+    assert again.exit_code == 0 and "Nothing new" in again.output
+    nowhere = run(main, ["status", "--data", str(tmp_path / "elsewhere")])
+    assert nowhere.exit_code == 1 and "Traceback" not in nowhere.output
+
+
+def test_parquet_with_codes_as_texts_and_other_case(tmp_path: Path) -> None:
+    lines = [line.split(";") for line in month_of_contacts()]
+    frame = pl.DataFrame(lines, schema=CONTACT_HEADER.upper().split(";"), orient="row")
+    frame = frame.with_columns(
+        pl.col("KONT_STARTTIDSPUNKT", "KONT_SLUTTIDSPUNKT").str.to_datetime("%Y-%m-%d %H:%M"),
+        pl.lit("Fysisk fremmøde").alias("KONT_TYPE"),
+        pl.lit("Akut").alias("PRIORITET"),
+        pl.lit("Hjørring").alias("BO_KOM"),
+        pl.col("ALDER").cast(pl.Int32),
+    )
+    frame.write_parquet(tmp_path / "k.parquet")
+    file = check([tmp_path / "k.parquet"]).files[0]
+    assert (file.status, file.rows_loaded) == ("accepted", len(lines))
