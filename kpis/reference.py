@@ -119,9 +119,7 @@ def memberships(folder: Path = FOLDER) -> pl.DataFrame:
     Columns `municipality_code level area_code valid_from valid_to confidence`. The levels municipality and
     country are left out: every municipality is itself, and lies in the country.
     """
-    return _read_csv(folder / "memberships.csv", _MEMBERSHIPS).with_columns(
-        pl.col("confidence").cast(pl.String)
-    )
+    return _read_csv(folder / "memberships.csv", _MEMBERSHIPS).with_columns(pl.col("confidence").cast(pl.String))
 
 
 def municipality_population(folder: Path = FOLDER) -> pl.DataFrame:
@@ -297,9 +295,7 @@ class CodeList:
 def shared_prefixes(a: DiagnosisGroup, b: DiagnosisGroup) -> tuple[str, ...]:
     """The prefixes whose diagnoses belong to both groups; empty when the groups are disjoint."""
     excluded = (*a.excluded_prefixes, *b.excluded_prefixes)
-    narrower = {
-        max(p, q, key=len) for p in a.prefixes for q in b.prefixes if p.startswith(q) or q.startswith(p)
-    }
+    narrower = {max(p, q, key=len) for p in a.prefixes for q in b.prefixes if p.startswith(q) or q.startswith(p)}
     return tuple(sorted(prefix for prefix in narrower if not prefix.startswith(excluded)))
 
 
@@ -321,9 +317,7 @@ def _load_codelist(path: Traversable) -> CodeList:
     content["groups"] = [inherited | group for group in groups]
     codelist = _parse(path, CodeList, content)
     if path.name != f"{codelist.id}.toml":
-        raise ReferenceDataError(
-            path.name, [f"id is {codelist.id!r}, it must be the file name without .toml"]
-        )
+        raise ReferenceDataError(path.name, [f"id is {codelist.id!r}, it must be the file name without .toml"])
     return codelist
 
 
@@ -347,12 +341,8 @@ def _read_csv(path: Path, table: _Table) -> pl.DataFrame:
         values = zip(text[column], typed[column].is_null(), strict=True)
         for line, (value, unread) in enumerate(values, start=2):
             if unread and (value is not None or column not in table.may_be_empty):
-                faults.append(
-                    f"line {line}, {column}: {value or 'nothing'!r} found, {_describe(dtype)} wanted"
-                )
-    repeated = (
-        typed.filter(pl.struct(table.key).is_duplicated()).select(table.key).unique(maintain_order=True)
-    )
+                faults.append(f"line {line}, {column}: {value or 'nothing'!r} found, {_describe(dtype)} wanted")
+    repeated = typed.filter(pl.struct(table.key).is_duplicated()).select(table.key).unique(maintain_order=True)
     faults += [f"{', '.join(map(str, row))}: more than one row, one is allowed" for row in repeated.rows()]
     if faults:
         raise ReferenceDataError(path.name, faults)

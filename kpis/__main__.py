@@ -1,0 +1,182 @@
+"""python -m kpis list | show ID | export ID: the figures without the dashboard."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+# Only names and allowed words here; what reads data is imported inside the commands, so that --help is quick.
+FORMATS = ("parquet", "csv")
+GRAINS = ("month", "quarter", "year", "rolling12")
+
+
+def _one_of(allowed: Iterable[str]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A check that names the nearest allowed word."""
+    words = list(allowed)
+
+    def check(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value is None or value in words:
+            return value
+        raise click.BadParameter(_unknown(value, words), context, parameter)
+
+    return check
+
+
+def _unknown(word: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(word, allowed, n=1, cutoff=0.4)
+    return f"{word!r} is not known. " + (f"Did you mean {near[0]!r}?" if near else f"Allowed: {', '.join(allowed)}.")
+
+
+def _data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        default="data",
+        show_default=True,
+        help="Folder that holds releases/.",
+    )(command)
+
+
+def _language_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--lang", default="da", show_default=True, callback=_one_of(("da", "en")), help="da or en.")(
+        command
+    )
+
+
+@click.group()
+def main() -> None:
+    """Indicators of Nærblik: what there is, what each means, and its figures as a file."""
+
+
+@main.command("list")
+@_language_option
+def list_(lang: Any) -> None:
+    """One line for each indicator; * marks the headline of a focus area."""
+    from kpis.indicator import FOCUS_AREAS, load_indicators
+
+    indicators = load_indicators()
+    width = max(map(len, indicators))
+    for area in FOCUS_AREAS.values():
+        click.echo(f"{area.number}. {area.da if lang == 'da' else area.en}")
+        for indicator in indicators.values():
+            if indicator.focus_area == area.number:
+                texts = indicator.texts(lang)
+                mark = "*" if indicator.headline else " "
+                click.echo(f" {mark} {indicator.id:{width}}  {texts.short_name}, {texts.unit}")
+
+
+@main.command()
+@click.argument("indicator_id", metavar="ID")
+@_language_option
+@_data_option
+def show(indicator_id: str, lang: Any, data: Path) -> None:
+    """Everything about one indicator: meaning, codes, statistics, weaknesses, changes, newest value."""
+    from kpis.area import areas, map_of
+    from kpis.evaluate import Query, evaluate, newest_period
+    from kpis.explanation import current_value, describe, page_word
+    from kpis.release import ReleaseError, open_release
+
+    indicator = _indicator(indicator_id)
+    try:
+        release = open_release(data)
+    except ReleaseError as error:  # the definition is worth reading without figures
+        current = page_word("no_release", lang).format(reason=error)
+    else:
+        period = newest_period(release)
+        query = Query(indicator, areas(release, "country", map_of(period.last)), (period,))
+        synthetic = f", {page_word('synthetic', lang)}" if release.manifest["is_synthetic"] else ""
+        current = f"{current_value(evaluate(release, query), indicator, lang)} [{release.id}{synthetic}]"
+    click.echo(describe(indicator, lang, current), nl=False)
+
+
+@main.command()
+@click.argument("indicator_id", metavar="ID")
+@click.option("--level", default="municipality", show_default=True, help="municipality, region, kkr, country …")
+@click.option("--from", "first", metavar="MONTH", help="First month, such as 2024-01.  [default: first month of data]")
+@click.option("--to", "last", metavar="MONTH", help="Last month, included.  [default: last month of data]")
+@click.option("--grain", default="year", show_default=True, callback=_one_of(GRAINS), help=", ".join(GRAINS))
+@click.option("--format", "format_", callback=_one_of(FORMATS), help="parquet or csv.  [default: by -o, else parquet]")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+@click.option("--map", "map_id", callback=_one_of(("2024", "2027")), help="2024 or 2027.  [default: valid at --to]")
+@click.option("--standardised", is_flag=True, help="Standardised for age and sex.")
+@click.option("--by", callback=_one_of(("group", "age", "sex")), help="Split by group, age or sex.")
+@_language_option
+@_data_option
+def export(
+    indicator_id: str,
+    level: str,
+    first: str | None,
+    last: str | None,
+    grain: Any,
+    format_: Any,
+    output: Path | None,
+    map_id: Any,
+    standardised: bool,
+    by: Any,
+    lang: Any,
+    data: Path,
+) -> None:
+    """Figures of one indicator for all areas of a level, as Parquet or CSV. The same request gives the same bytes."""
+    from kpis import export as files
+    from kpis.area import LEVELS, MAPS, areas, levels, map_of
+    from kpis.evaluate import Query, QueryError
+    from kpis.period import add_months, periods_between
+    from kpis.release import ReleaseError, open_release
+
+    indicator = _indicator(indicator_id)
+    if level not in LEVELS:
+        raise click.UsageError(f"--level {_unknown(level, list(LEVELS))}")
+    try:
+        release = open_release(data)
+    except ReleaseError as error:
+        raise click.ClickException(str(error)) from None
+    first_month = _month("--from", first) if first else release.date("data_from")
+    last_month = _month("--to", last) if last else add_months(release.date("as_of"), -1)
+    periods = periods_between(first_month, last_month, grain)
+    if not periods:
+        raise click.UsageError(f"No whole {grain} lies within {first_month:%Y-%m} to {last_month:%Y-%m}.")
+    maps = [item for item in (map_of(last_month), *MAPS) if level in levels(item)]
+    if map_id and map_id not in maps:
+        raise click.UsageError(f"--level {level} is not on the map of {map_id}; it is on that of {maps[0]}.")
+    try:
+        query = Query(indicator, areas(release, level, map_id or maps[0]), periods, by=by, standardised=standardised)
+    except QueryError as error:
+        raise click.UsageError(str(error)) from None
+    if format_ is None:
+        format_ = "csv" if output and output.suffix == ".csv" else "parquet"
+    file = files.export(release, query, format_, lang)
+    path = output or Path(file.name)
+    try:
+        path.write_bytes(file.content)
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be written ({error.strerror}).") from None
+    click.echo(
+        f"{path}: {len(query.areas) * len(periods) * len(query.groups)} rows, {len(file.content)} bytes", err=True
+    )
+
+
+def _indicator(indicator_id: str) -> Any:
+    from kpis.indicator import load_indicators
+
+    indicators = load_indicators()
+    if indicator_id not in indicators:
+        raise click.UsageError(f"Indicator {_unknown(indicator_id, list(indicators))}")
+    return indicators[indicator_id]
+
+
+def _month(option: str, text: str) -> Any:
+    from kpis.period import Period
+
+    try:
+        period = Period.from_id(text)
+    except ValueError:
+        period = None
+    if period is None or period.grain != "month":
+        raise click.UsageError(f"{option}: {text!r} is not a month. Write it as 2024-01.")
+    return period.first
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m kpis")

@@ -1,0 +1,294 @@
+"""A release: one immutable DuckDB file of protected counts, and the only place where such a file is read.
+
+    <data>/releases/CURRENT                 one line: the name of the file that is valid now
+    <data>/releases/v20260701T0200-….duckdb one release, never changed after it was published
+
+The contract of the tables stands in `release.toml`. How to use it:
+
+    release = current_release(data_dir)     # in a server: cheap, call it once per request
+    release = open_release(data_dir)        # in a script: always reads CURRENT anew
+    release.manifest["as_of"]
+    release.sql("select n_acute from cube where municipality_code = $code", code="0101")
+"""
+
+import functools
+import json
+import logging
+import threading
+import time
+import tomllib
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import duckdb
+import polars as pl
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONTRACT: Mapping[str, Any] = tomllib.loads(resources.files("kpis").joinpath("release.toml").read_text("utf-8"))
+AGE_BANDS: tuple[int, ...] = tuple(CONTRACT["age_bands"])
+
+# What code relies on. The manifest may hold more (deliveries, attrition, rules …).
+REQUIRED_MANIFEST_KEYS = (
+    "release_id",
+    "created",
+    "data_from",
+    "as_of",
+    "provisional_from",
+    "is_synthetic",
+    "protection",
+)
+
+_RECHECK_SECONDS = 2.0  # a new release must be seen within 5 s; looking costs one read of a one-line file
+_log = logging.getLogger(__name__)
+
+
+class ReleaseError(Exception):
+    """A release cannot be used; the text says which file, what was found and what to do."""
+
+
+class NoRelease(ReleaseError):
+    """The data folder holds no published release at all."""
+
+
+@dataclass(frozen=True, eq=False)  # identity: two openings of one file are two releases to a cache
+class Release:
+    """An open release. Threads may share it: every query runs on a cursor of its own."""
+
+    id: str
+    path: Path
+    manifest: Mapping[str, Any]  # values parsed from JSON
+    _connection: duckdb.DuckDBPyConnection = field(repr=False)
+
+    def sql(self, query: str, **params: object) -> pl.DataFrame:
+        """Rows of `query` over the contract's tables. Parameters are written `$name` in the query.
+
+        Integer sums need `::bigint` in the query, else DuckDB widens them to decimals.
+        """
+        return _query(self._connection, query, params)
+
+    def date(self, key: str) -> date:
+        """A date of the manifest: `data_from` and `provisional_from` are first days of months,
+        `as_of` is the first day after the last delivered month."""
+        return date.fromisoformat(self.manifest[key][:10])
+
+
+def per_release(
+    function: Callable[Concatenate[Release, P], T],
+) -> Callable[Concatenate[Release, P], T]:
+    """Remember the answers of `function(release, …)` for as long as the release itself lives.
+
+    A release never changes, so nothing has to be invalidated; `lru_cache` would keep old releases open.
+    """
+    answers: weakref.WeakKeyDictionary[Release, dict[Any, T]] = weakref.WeakKeyDictionary()
+    lock = threading.Lock()
+
+    @functools.wraps(function)
+    def remembered(release: Release, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (args, tuple(sorted(kwargs.items())))
+        with lock:
+            known = answers.setdefault(release, {})
+        if key not in known:  # two threads may both compute it; they get the same
+            known[key] = function(release, *args, **kwargs)
+        return known[key]
+
+    return remembered
+
+
+def open_release(data_dir: Path) -> Release:
+    """The release that `<data_dir>/releases/CURRENT` names, checked against the contract and read once whole.
+
+    Raises NoRelease when nothing was published, ReleaseError when the file is damaged or of another shape.
+    """
+    return _open_file(_releases_dir(data_dir) / _read_pointer(data_dir))
+
+
+@dataclass
+class _Watch:
+    """What a process knows about one data folder."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    checked: float = float("-inf")
+    pointer: tuple[str, int] | None = None  # name and time of change, so that a repaired file is tried again
+    release: Release | None = None
+    problem: str | None = None
+
+
+_watches: dict[Path, _Watch] = {}
+_watches_lock = threading.Lock()
+
+
+def current_release(data_dir: Path) -> Release:
+    """The valid release of `data_dir`; a newly published one is taken within 5 seconds.
+
+    When the newest release is damaged the process keeps the one it has, or at its start takes the newest
+    earlier one that is sound; `release_problem` then says why. Raises NoRelease or ReleaseError when none is.
+    """
+    watch = _looked_at(data_dir)
+    if watch.release is None:
+        raise NoRelease(watch.problem) if not _published(data_dir) else ReleaseError(watch.problem)
+    return watch.release
+
+
+def release_problem(data_dir: Path) -> str | None:
+    """Why the newest release of `data_dir` is not the one shown; None when it is."""
+    return _looked_at(data_dir).problem
+
+
+def _looked_at(data_dir: Path) -> _Watch:
+    with _watches_lock:
+        watch = _watches.setdefault(data_dir.resolve(), _Watch())
+    with watch.lock:
+        now = time.monotonic()
+        if now - watch.checked >= _RECHECK_SECONDS:
+            _look_again(watch, data_dir)
+            watch.checked = now
+    return watch
+
+
+def _look_again(watch: _Watch, data_dir: Path) -> None:
+    """Follow the pointer if it, or the file it names, has changed since the last look."""
+    pointer, problem = None, None
+    try:
+        path = _releases_dir(data_dir) / _read_pointer(data_dir)
+        pointer = (path.name, path.stat().st_mtime_ns if path.exists() else 0)
+        if pointer == watch.pointer:
+            return
+        watch.release = _open_file(path)
+    except ReleaseError as error:
+        problem = str(error)
+        if problem != watch.problem:
+            _log.error("%s", problem)
+        if watch.release is None and not isinstance(error, NoRelease):
+            watch.release = _newest_sound(data_dir, before=pointer[0] if pointer else None)
+    watch.pointer, watch.problem = pointer, problem
+
+
+def _newest_sound(data_dir: Path, before: str | None) -> Release | None:
+    """The newest readable release, only of those older than `before`. Names begin with the time of publication.
+
+    Newer ones than the pointer were rolled back by somebody and stay away.
+    """
+    for path in sorted(_releases_dir(data_dir).glob("v*.duckdb"), reverse=True):
+        if before is None or path.name < before:
+            try:
+                return _open_file(path)
+            except ReleaseError as error:
+                _log.error("%s", error)
+    return None
+
+
+def _releases_dir(data_dir: Path) -> Path:
+    return data_dir / "releases"
+
+
+def _published(data_dir: Path) -> bool:
+    return (_releases_dir(data_dir) / "CURRENT").is_file()
+
+
+def _read_pointer(data_dir: Path) -> str:
+    pointer = _releases_dir(data_dir) / "CURRENT"
+    try:
+        name = pointer.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise NoRelease(
+            f"{pointer}: there is no published release. Make one with `make run` (demo data) "
+            f"or `python -m etl load FOLDER --data {data_dir}` (your own deliveries)."
+        ) from None
+    if not name or Path(name).name != name:
+        raise ReleaseError(
+            f"{pointer}: found {name!r}, expected the name of a file in the same folder. "
+            f"Run `python -m etl rollback --data {data_dir}` or publish again."
+        )
+    return name
+
+
+def _open_file(path: Path) -> Release:
+    if not path.is_file():
+        raise ReleaseError(f"{path}: named as current but not there. Publish again, or roll back to another.")
+    connection = duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"})
+    try:
+        connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as release (read_only)")
+        for setting in (
+            "enable_external_access = false",
+            "python_enable_replacements = false",  # a query must not reach variables of this process
+            "lock_configuration = true",
+        ):
+            connection.execute(f"set {setting}")
+        _check_contract(connection, path)
+        _read_everything(connection)
+        manifest = _read_manifest(connection, path)
+    except duckdb.Error as error:
+        connection.close()
+        raise ReleaseError(
+            f"{path}: cannot be read as a release ({str(error).splitlines()[0]}). "
+            "The file is damaged or not a DuckDB file; publish again, or roll back to another."
+        ) from error
+    except ReleaseError:
+        connection.close()
+        raise
+    return Release(id=manifest["release_id"], path=path, manifest=manifest, _connection=connection)
+
+
+def _query(connection: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, object]) -> pl.DataFrame:
+    # One cursor per call: results stream and own their connection, so that two threads would collide on one.
+    cursor = connection.cursor()
+    try:
+        cursor.execute("use release")  # a cursor does not inherit it
+        return cursor.sql(query, params=dict(params) or None).pl()
+    finally:
+        cursor.close()
+
+
+def _check_contract(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    found: dict[str, dict[str, str]] = {}
+    for table, column, data_type in _query(
+        connection,
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = 'release' order by table_name, column_index",
+        {},
+    ).iter_rows():
+        found.setdefault(table, {})[column] = data_type
+    faults = []
+    for table, definition in CONTRACT["tables"].items():
+        expected = list(definition["columns"].items())
+        if table not in found:
+            faults.append(f"table {table} is missing")
+        elif list(found[table].items()) != expected:
+            faults.append(f"table {table} has {_listed(found[table].items())}, expected {_listed(expected)}")
+    if faults:
+        raise ReleaseError(
+            f"{path}: does not follow kpis/release.toml: {'; '.join(faults)}. "
+            "It was made by another version; build and publish again."
+        )
+
+
+def _listed(columns: Any) -> str:
+    return "(" + ", ".join(f"{name} {data_type}" for name, data_type in columns) + ")"
+
+
+def _read_everything(connection: duckdb.DuckDBPyConnection) -> None:
+    """Touch every block once: DuckDB verifies checksums on reading, and a broken block is better met now."""
+    for table, definition in CONTRACT["tables"].items():
+        columns = ", ".join(definition["columns"])
+        _query(connection, f"select count(*), bit_xor(hash({columns})) from {table}", {})
+
+
+def _read_manifest(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    rows = _query(connection, "select key, value from manifest", {}).iter_rows()
+    try:
+        manifest = {key: json.loads(value) for key, value in rows}
+    except ValueError as error:
+        raise ReleaseError(
+            f"{path}: a value of the manifest is not JSON ({error}). Build and publish again."
+        ) from error
+    missing = [key for key in REQUIRED_MANIFEST_KEYS if key not in manifest]
+    if missing:
+        raise ReleaseError(f"{path}: the manifest lacks {', '.join(missing)}. Build and publish again.")
+    return manifest

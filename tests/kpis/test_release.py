@@ -1,0 +1,175 @@
+import shutil
+import time
+
+import pytest
+
+import kpis.release
+from kpis.period import add_months
+from kpis.release import CONTRACT, NoRelease, ReleaseError, current_release, open_release, per_release, release_problem
+from tests.helpers import AS_OF, tiny_release
+
+
+@pytest.fixture
+def without_waiting(monkeypatch):
+    """Look at CURRENT at every call instead of every other second."""
+    monkeypatch.setattr(kpis.release, "_RECHECK_SECONDS", 0.0)
+
+
+def damage(release):
+    """Overwrite the middle of the file, where the tables are."""
+    content = bytearray(release.path.read_bytes())
+    for position in range(12288, len(content), 512):
+        content[position] ^= 0xFF
+    release.path.write_bytes(content)
+
+
+def test_a_query_with_parameters_gives_a_frame(tmp_path):
+    release = tiny_release(tmp_path, population=[("0101", AS_OF, 1, 65, 7), ("0147", AS_OF, 1, 65, 9)])
+    found = release.sql("select persons from population where municipality_code = $code", code="0147")
+    assert found.rows() == [(9,)]
+
+
+def test_the_manifest_is_parsed_from_json(tmp_path):
+    release = tiny_release(tmp_path, manifest={"protection": {"base": 5}, "is_synthetic": False})
+    assert release.manifest["protection"] == {"base": 5}
+    assert release.manifest["is_synthetic"] is False
+    assert release.date("as_of") == AS_OF
+
+
+def test_a_release_cannot_be_written_and_reaches_nothing_else(tmp_path):
+    release = tiny_release(tmp_path)
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    frame_of_this_process = release.sql("select 1 as a")  # noqa: F841
+    for query in (
+        "insert into goal (goal_id) values ('x')",
+        f"select * from read_csv('{secret}')",
+        f"copy (select 1) to '{tmp_path / 'out.csv'}'",
+        "select * from frame_of_this_process",
+        "set enable_external_access = true",
+        "install httpfs",
+        f"attach '{tmp_path / 'other.duckdb'}'",
+    ):
+        with pytest.raises(Exception, match=r"(?i)error"):
+            release.sql(query)
+
+
+def test_without_a_release_the_error_says_what_to_do(tmp_path):
+    with pytest.raises(NoRelease, match="make run"):
+        open_release(tmp_path)
+    with pytest.raises(NoRelease, match="python -m etl load"):
+        current_release(tmp_path)
+
+
+def test_a_pointer_cannot_leave_its_folder(tmp_path):
+    tiny_release(tmp_path)
+    (tmp_path / "releases/CURRENT").write_text("../../etc/passwd")
+    with pytest.raises(ReleaseError, match="expected the name of a file in the same folder"):
+        open_release(tmp_path)
+
+
+def test_another_shape_than_the_contract_is_named_table_by_table(tmp_path, monkeypatch):
+    tiny_release(tmp_path)
+    tables = {**CONTRACT["tables"], "weather": {"columns": {"day": "DATE"}}}
+    tables["goal"] = {"columns": {"goal_id": "INTEGER"}}
+    monkeypatch.setattr(kpis.release, "CONTRACT", {**CONTRACT, "tables": tables})
+    with pytest.raises(ReleaseError) as error:
+        open_release(tmp_path)
+    assert "table weather is missing" in str(error.value)
+    assert "table goal has (goal_id VARCHAR, indicator VARCHAR" in str(error.value)
+    assert "expected (goal_id INTEGER)" in str(error.value)
+
+
+def test_a_manifest_that_lacks_a_fact_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(kpis.release, "REQUIRED_MANIFEST_KEYS", ("release_id", "colour"))
+    with pytest.raises(ReleaseError, match="the manifest lacks colour"):
+        tiny_release(tmp_path)
+
+
+def test_a_damaged_file_is_refused_with_its_name(tmp_path):
+    release = tiny_release(tmp_path, population=[("0101", add_months(AS_OF, -i), 1, 0, i) for i in range(5000)])
+    damage(release)
+    with pytest.raises(ReleaseError, match=release.path.name):
+        open_release(tmp_path)
+
+
+def test_a_process_takes_a_new_release(tmp_path, without_waiting):
+    tiny_release(tmp_path, name="v1")
+    first = current_release(tmp_path)
+    assert current_release(tmp_path) is first
+    tiny_release(tmp_path, name="v2")
+    assert current_release(tmp_path).id == "v2"
+    assert first.sql("select 1 as one").rows() == [(1,)]  # whoever still reads the old one is not disturbed
+
+
+def test_looking_again_is_soon_enough():
+    assert kpis.release._RECHECK_SECONDS <= 5
+
+
+def test_between_two_looks_the_release_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(kpis.release, "_RECHECK_SECONDS", 3600.0)
+    tiny_release(tmp_path, name="v1")
+    first = current_release(tmp_path)
+    tiny_release(tmp_path, name="v2")
+    assert current_release(tmp_path) is first
+
+
+def test_a_process_keeps_its_release_when_the_newest_is_damaged_and_says_so(tmp_path, without_waiting):
+    tiny_release(tmp_path, name="v1")
+    assert current_release(tmp_path).id == "v1"
+    assert release_problem(tmp_path) is None
+    second = tiny_release(tmp_path, name="v2", population=[("0101", AS_OF, 1, 0, 1)])
+    sound = second.path.read_bytes()
+    damage(second)
+    assert current_release(tmp_path).id == "v1"
+    assert "v2.duckdb" in release_problem(tmp_path)
+    second.path.write_bytes(sound)
+    assert current_release(tmp_path).id == "v2"
+    assert release_problem(tmp_path) is None
+
+
+def test_a_process_that_starts_on_a_damaged_release_takes_the_newest_older_one(tmp_path, without_waiting):
+    for name in ("v1", "v2", "v4"):  # v4 was rolled back: CURRENT points to v3
+        tiny_release(tmp_path, name=name)
+    damage(tiny_release(tmp_path, name="v3"))
+    assert current_release(tmp_path).id == "v2"
+    assert "v3.duckdb" in release_problem(tmp_path)
+
+
+def test_a_lost_pointer_leaves_the_release_in_use(tmp_path, without_waiting):
+    tiny_release(tmp_path, name="v1")
+    current_release(tmp_path)
+    pointer = tmp_path / "releases/CURRENT"
+    shutil.move(pointer, tmp_path / "CURRENT")
+    assert current_release(tmp_path).id == "v1"
+    assert "no published release" in release_problem(tmp_path)
+    shutil.move(tmp_path / "CURRENT", pointer)
+    assert current_release(tmp_path).id == "v1"
+    assert release_problem(tmp_path) is None
+
+
+def test_answers_are_remembered_for_each_release_by_itself(tmp_path):
+    calls = []
+
+    @per_release
+    def asked(release, word):
+        calls.append((release.id, word))
+        return word
+
+    first, second = tiny_release(tmp_path / "a", name="v1"), tiny_release(tmp_path / "b", name="v2")
+    for release in (first, first, second):
+        asked(release, "x")
+    asked(first, "y")
+    assert calls == [("v1", "x"), ("v2", "x"), ("v1", "y")]
+
+
+def test_many_threads_can_ask_one_release(country):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def ask(_):
+        return country.sql("select sum(n_acute)::bigint from cube").item()
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(32)))) == 1
+    assert time.perf_counter() - start < 60
