@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, datetime
@@ -89,7 +90,7 @@ def demo(data_dir: Path, years: int, scale: float, seed: int) -> None:
 
     folder = data_dir / "raw" / "demo"
     with _progress(True) as progress:
-        write_demo(folder, years=years, scale=scale, seed=seed, progress=progress.stage)
+        write_demo(folder, years=years, scale=scale, seed=seed, progress=progress.share)
     click.echo(f"Synthetic deliveries lie in {folder}. Load them with: python -m etl load {folder} --data {data_dir}")
 
 
@@ -280,14 +281,14 @@ def _print_file(file: "FileReport") -> None:
         )
     else:
         click.echo()
-    shown = [finding for finding in file.findings if finding.row is None] + [
-        f for f in file.findings if f.row is not None
-    ][:10]
-    for finding in shown:
-        where = f"row {finding.row}, {finding.column or 'line'}: " if finding.row is not None else ""
-        click.echo(f"    {finding.rule}  {where}{finding.message}")
-    if len(shown) < len(file.findings):
-        click.echo(f"    … and {len(file.findings) - len(shown)} more rows; --format json lists them.")
+    for finding in file.findings:
+        if finding.row is None:
+            click.echo(f"    {finding.rule}  {finding.message}")
+    in_rows = [finding for finding in file.findings if finding.row is not None]
+    for rule, count in Counter(finding.rule for finding in in_rows).items():
+        first = next(finding for finding in in_rows if finding.rule == rule)
+        more = f" – and {count - 1} more such rows" if count > 1 else ""
+        click.echo(f"    {rule}  row {first.row}, {first.column or 'line'}: {first.message}{more}")
 
 
 def _echo_published(path: Path, is_new: bool) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from etl.delivery import Delivery, Finding, Refused
+from etl.delivery import Delivery
+from etl.finding import Finding, Refused
 from etl.parse import EPOCH, FAULTS, Typed, read_columns
 from etl.pseudonym import PseudonymKey
 from etl.rules import rule_values
@@ -82,7 +83,7 @@ def land(
     kind = delivery.fit.source.kind
     target = history / kind / f"{delivery.sha256}.parquet"
     if target.exists() and target.with_suffix(".json").exists():
-        return replace(_read_sidecar(target.with_suffix(".json")), file=str(delivery.path))
+        return replace(_read_sidecar(target.with_suffix(".json")), file=delivery.file.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     try:
@@ -90,7 +91,7 @@ def land(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sidecar = asdict(replace(known, file=delivery.path.name))
+    sidecar = asdict(replace(known, file=delivery.file.path.name))
     target.with_suffix(".json").write_text(json.dumps(sidecar, ensure_ascii=False), encoding="utf-8")
     part.rename(target)
     return known
@@ -114,7 +115,7 @@ def _land_into(
     if tally.rows_in == 0:
         raise Refused("D1-empty", "The file has a header and no rows. It does not replace what was delivered before.")
     known = Landed(
-        file=str(delivery.path),
+        file=delivery.file.name,
         sha256=delivery.sha256,
         kind=delivery.fit.source.kind,
         source=delivery.fit.source.id,
@@ -169,7 +170,8 @@ def _findings(delivery: Delivery, tally: _Tally) -> list[Finding]:
     allowed = {column.name: column.allowed for column in delivery.fit.source.columns}
     faults = pl.concat(tally.faults) if tally.faults else pl.DataFrame(schema=FAULTS)
     findings = list(delivery.findings)
-    for row, column, rule, found in faults.head(MAX_FINDINGS).sort("row").iter_rows():
+    told_in_sum = "P1-outside"  # the check of the whole file says it once, with the persons left out
+    for row, column, rule, found in faults.filter(pl.col("rule") != told_in_sum).sort("row").iter_rows():
         said = "It is blank" if found is None else f"Found “{found}”"
         wanted = f"; allowed is {allowed[column]}" if allowed.get(column) else ""
         outcome = "The row is held back." if rule else "The value is left out; the row is kept."

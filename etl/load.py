@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from etl import protect
-from etl.delivery import Finding, Refused, find_files, open_delivery
+from etl.delivery import open_delivery
+from etl.file import find_files
+from etl.finding import Finding, Refused
 from etl.land import Landed, empty_history, land, landed_files
 from etl.pseudonym import PseudonymKey, make_key, read_key
 from etl.publish import Published, PublishProblem, current_or_none, one_writer, publish
@@ -163,15 +165,15 @@ def _land_all(
 ) -> tuple[list[Landed], list[FileReport]]:
     landed, refused = [], []
     files = find_files(paths)
-    for number, path in enumerate(files, start=1):
-        progress.stage(f"reading {path.name} ({number} of {len(files)})")
+    for number, file in enumerate(files, start=1):
+        progress.stage(f"reading {file.path.name} ({number} of {len(files)})")
         kind = None
         try:
-            delivery = open_delivery(path)
+            delivery = open_delivery(file)
             kind = delivery.fit.source.kind
             landed.append(land(delivery, history, key, progress.step))
         except Refused as problem:
-            refused.append(FileReport(str(path), kind, "refused", 0, 0, 0, 0, 0, [problem.finding]))
+            refused.append(FileReport(file.name, kind, "refused", 0, 0, 0, 0, 0, [problem.finding]))
     return landed, refused
 
 
@@ -220,7 +222,12 @@ def _report(file: Landed, fate: Fate, *, again: bool = False) -> FileReport:
     for rule, n in sorted(fate.quarantined_by_rule.items()):
         later = n - file.faults_by_rule.get(rule, 0)
         if rule in RULE_SENTENCES and later > 0:
-            findings.append(Finding(None, None, rule, f"{later} rows are held back: {RULE_SENTENCES[rule]}."))
+            where = "one row is" if later == 1 else f"{later} rows are"
+            findings.append(
+                Finding(
+                    fate.first_row_by_rule[rule], None, rule, f"{where} held back: {RULE_SENTENCES[rule]}.".capitalize()
+                )
+            )
     if fate.duplicate - file.rows_total > 0:
         findings.append(
             Finding(
@@ -303,9 +310,13 @@ def _tables(
             "goal": "out_goal",
             "intervention": "out_intervention",
             "service": "out_service",
+            "official_figure": "out_official_figure",
         }.items()
     }
     tables["cube"] = cube
+    tables["length_of_stay"] = protect.protect_length_of_stay(
+        warehouse.query("select * from true_length_of_stay"), protection, keys.protection
+    )
     tables["municipality_month"] = protect.protect_municipality_month(true_counts, protection, keys.protection)
     return tables, facts
 

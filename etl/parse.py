@@ -15,7 +15,8 @@ import polars as pl
 from etl.pseudonym import PseudonymKey, birth_date, is_cpr, is_test_person, normalise_person, pseudonymise
 from etl.source import Column, Recognised
 from kpis.indicator import load_indicators
-from kpis.reference import CHRISTIANSO, municipality_spellings, normalise_municipality
+from kpis.period import Period
+from kpis.reference import CHRISTIANSO, areas, municipality_spellings, normalise_municipality
 from kpis.release import CONTRACT
 
 EPOCH = datetime(2000, 1, 1)  # minutes are counted from here
@@ -229,6 +230,38 @@ def read_area(values: pl.Series, column: Column) -> pl.Series:
     return total.zip_with(total.is_not_null(), municipality)
 
 
+def read_named_area(values: pl.Series, column: Column) -> pl.Series:
+    """An area as "level:code": a municipality, a region by name or code, or the whole country."""
+    regions = {
+        spelling.casefold(): f"region:{code}"
+        for code, name in areas().filter(pl.col("level") == "region").select("area_code", "name").iter_rows()
+        for spelling in (code, name)
+    }
+    country = dict.fromkeys(("hele landet", "danmark", "all denmark", "000", "dk"), "country:DK")
+    spellings = municipality_spellings()
+
+    def area(value: str) -> str | None:
+        code = spellings.get(normalise_municipality(value))
+        known = country.get(value.casefold()) or regions.get(value.casefold())
+        return known or (f"municipality:{code}" if code and code not in OUTSIDE_MUNICIPALITIES else None)
+
+    return _each(area, pl.String)(values, column)
+
+
+def read_period(values: pl.Series, column: Column) -> pl.Series:
+    """The id of a year, quarter or month, as `kpis.period` writes it."""
+
+    def period(value: str) -> str | None:
+        try:
+            return Period.from_id(
+                value.upper().replace("M", "-") if re.fullmatch(r"\d{4}[mM]\d\d", value) else value
+            ).id
+        except ValueError:
+            return None
+
+    return _each(period, pl.String)(values, column)
+
+
 def read_diagnosis(values: pl.Series, _: Column) -> pl.Series:
     """Rule C5: an SKS diagnosis (D, letter, two digits …) in upper case without dot; ICD-10 without the D gets it."""
 
@@ -278,6 +311,8 @@ READERS: dict[str, Reader] = {
     "level": read_level,
     "month": read_month,
     "municipality": read_municipality,
+    "named_area": read_named_area,
+    "period": read_period,
     "phone": read_phone,
     "quarter": read_quarter,
     "sex": read_sex,

@@ -33,6 +33,21 @@ class Bar:
             else:
                 print(f"[{time.monotonic() - self._began:5.0f} s] {name}", file=sys.stderr, flush=True)
 
+    def share(self, done: float, name: str) -> None:
+        """Work whose size is known as a share: `done` goes from 0 to 1, `name` says what is going on."""
+        if not self._is_shown:
+            return
+        if not sys.stderr.isatty():
+            self.stage(f"{done:4.0%} {name}")
+            return
+        if self._bar is None or self._bar.total != 100:
+            self._close()
+            self._bar = tqdm(
+                total=100, unit=" %", leave=False, bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining}"
+            )
+        self._bar.set_description(name, refresh=False)
+        self._bar.update(100 * done - self._bar.n)
+
     def step(self, n: int) -> None:
         """`n` more rows of the stage are done."""
         if self._bar is not None:

@@ -39,6 +39,10 @@ class Protection:
         return {
             "method": self.method,
             "base": self.base,
+            # what a sum of whole runs is off by: error variance of one run of one chain (a difference of two
+            # uniform starts), and what makes a chain – so that intervals can take the rounding into account
+            "chain": CUBE_CHAIN,
+            "chain_variance": round((self.base**2 - 1) / 6, 3) if self.base > 1 else 0,
             "da": f"Alle antal er afrundet til {self.base} efter en fast nøgle, så enkeltpersoner ikke kan genkendes."
             if self.base > 1
             else "Ubeskyttet: må ikke vises uden for den sikre side.",
@@ -113,6 +117,13 @@ def protect_municipality_month(counts: pl.DataFrame, protection: Protection, key
             pl.when(pl.col("measure").is_in(parts)).then(within).otherwise("n").alias("n")
         ).drop("whole")
     return rounded.filter(pl.col("n") > 0).select(counts.columns)
+
+
+def protect_length_of_stay(counts: pl.DataFrame, protection: Protection, key: PseudonymKey) -> pl.DataFrame:
+    """Regional admissions and bed days, each cell a chain of its own."""
+    cell = ["region_code", "year", "age_from", "group_id"]
+    ordered = counts.sort(cell)
+    return ordered.with_columns(systematic(ordered, name, cell, protection, key) for name in ("n_acute", "bed_days"))
 
 
 def systematic(

@@ -1,6 +1,6 @@
 """Publishing a release so that it cannot half-happen: build to the side, verify, rename, move the pointer.
 
-    releases/.build-<uuid>.duckdb → v<UTC>-<hash12>.duckdb → CURRENT
+    releases/.build-<uuid>.duckdb → v<UTC to the microsecond>-<hash12>.duckdb → CURRENT
 
 Readers follow CURRENT. A file that was published is never written again.
 """
@@ -14,17 +14,18 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from etl.warehouse import content_hash, write_release
-from kpis.release import NoRelease, Release, open_release
+from kpis.release import Release, ReleaseError, open_release
 
 KEPT_RELEASES = 5
-NAME = re.compile(r"v\d{8}T\d{6}-[0-9a-f]{12}\.duckdb")
+NAME = re.compile(r"v(\d{8}T\d{12})-[0-9a-f]{12}\.duckdb")
+STAMP = "%Y%m%dT%H%M%S%f"
 
 
 class PublishProblem(Exception):
@@ -66,14 +67,14 @@ def publish(tables: dict[str, pl.DataFrame], manifest: dict[str, Any], releases:
     _clean(releases)
     build = releases / f".build-{uuid.uuid4().hex}.duckdb"
     try:
-        created = datetime.now(tz=UTC)
+        created = _later_than_all(releases)
         write_release(tables | {"manifest": _manifest_table({})}, build)
         content = {table: digest for table, digest in content_hash(build).items() if table != "manifest"}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
         current = current_or_none(releases.parent)
         if current is not None and current.manifest.get("content") == content:
             return Published(current.path, is_new=False)
-        release_id = f"v{created:%Y%m%dT%H%M%S}-{digest}"
+        release_id = f"v{created:{STAMP}}-{digest}"
         build.unlink()
         facts = {
             "release_id": release_id,
@@ -93,6 +94,14 @@ def publish(tables: dict[str, pl.DataFrame], manifest: dict[str, Any], releases:
         build.unlink(missing_ok=True)
 
 
+def _later_than_all(releases: Path) -> datetime:
+    """Now, or just after the newest release where the clock stands before it: names must keep their order."""
+    now = datetime.now(tz=UTC)
+    stamps = [match[1] for path in releases.glob("v*.duckdb") if (match := NAME.fullmatch(path.name))]
+    newest = max((datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) for stamp in stamps), default=now)
+    return max(now, newest + timedelta(microseconds=1)) if stamps else now
+
+
 def point_to(release: Path) -> None:
     """Make `release` the current one, in one atomic step."""
     part = release.parent / "CURRENT.tmp"
@@ -103,10 +112,10 @@ def point_to(release: Path) -> None:
 
 
 def current_or_none(data_dir: Path) -> Release | None:
-    """The current release, or None where there is none yet."""
+    """The current release; None where there is none yet, or none that this version can read."""
     try:
         return open_release(data_dir)
-    except NoRelease:
+    except ReleaseError:
         return None
 
 

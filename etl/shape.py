@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from etl.delivery import Finding, Refused
+from etl.finding import Finding, Refused
 from etl.parse import EPOCH, FAULTS, OUTSIDE_MUNICIPALITIES
 from kpis.release import AGE_BANDS
 
@@ -344,6 +344,13 @@ SHAPES: dict[str, Shape] = {
         {
             "intervention_id": pl.String, "name": pl.String, "municipalities": pl.String, "start_date": pl.Date,
             "end_date": pl.Date, "expected_effect": pl.Float64, "indicator": pl.String, "locked_on": pl.Date, **_ROW,
+        },
+        _unchanged,
+    ),
+    "generic_long": Shape(
+        {
+            "area": pl.String, "period": pl.String, "indicator": pl.String, "numerator": pl.Float64,
+            "denominator": pl.Float64, "value": pl.Float64, **_ROW,
         },
         _unchanged,
     ),

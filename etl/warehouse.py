@@ -41,6 +41,7 @@ VIEWS = {
     "goals": "goal_report",
     "interventions": "intervention_report",
     "faerdigbehandlede": "faerdigbehandlede_report",
+    "generic_long": "official_report",
 }
 
 
@@ -66,6 +67,7 @@ class Fate:
     superseded: int
     quarantined: int
     quarantined_by_rule: dict[str, int]
+    first_row_by_rule: dict[str, int]  # of rules that are judged on the newest report
 
 
 class Warehouse:
@@ -108,6 +110,7 @@ STEPS = (
     ("50_acute_place_stay", "acute places"),
     ("60_cube", "counts"),
     ("65_municipality_month", "counts by municipality"),
+    ("67_length_of_stay", "bed days"),
     ("70_public", "population, areas, goals"),
 )
 
@@ -141,15 +144,18 @@ def fates(warehouse: Warehouse) -> dict[str, Fate]:
     """What became of each landed file's rows, by sha256; needs the steps of REPORTS to have run."""
     again = warehouse.query("select sha256, fate, count(*) as n from reported_again group by sha256, fate")
     broken = warehouse.query(
-        "select sha256, rule, count(*) as n from newest_report where rule is not null group by sha256, rule"
+        'select sha256, rule, count(*) as n, min("row") as first_row from newest_report '
+        "where rule is not null group by sha256, rule"
     )
     result = {}
     for file in warehouse.files:
         by_fate = dict(again.filter(pl.col("sha256") == file.sha256).select("fate", "n").iter_rows())
         if file.kind == "lpr_contacts":
-            by_rule = dict(broken.filter(pl.col("sha256") == file.sha256).select("rule", "n").iter_rows())
+            of_file = broken.filter(pl.col("sha256") == file.sha256)
+            by_rule = dict(of_file.select("rule", "n").iter_rows())
+            first_row = dict(of_file.select("rule", "first_row").iter_rows())
         else:
-            by_rule = dict(file.faults_by_rule)
+            by_rule, first_row = dict(file.faults_by_rule), {}
         if file.rows_malformed:
             by_rule["D4-fields"] = file.rows_malformed
         quarantined = sum(by_rule.values())
@@ -162,6 +168,7 @@ def fates(warehouse: Warehouse) -> dict[str, Fate]:
             superseded,
             quarantined,
             by_rule,
+            first_row,
         )
     return result
 

@@ -27,10 +27,24 @@ union all
 select area_code, 'country', 'DK', valid_from, valid_to, 'verified' from area where level = 'municipality';
 
 create table out_coverage as
-with told as (
+with file_of_stays as (
+    -- a small municipality may have no stay in a month that its care record does cover: the file tells the months
+    select
+        sha256,
+        min(start_minute) // 1440 as first_day,
+        max(start_minute) // 1440 as last_day
+    from stay_report
+    where rule is null and start_minute < getvariable('as_of')
+    group by sha256
+),
+told as (
     select 'lpr_contacts' as kind, municipality_code, month from true_municipality_month where measure = 'n_contact'
     union all
-    select 'acute_place_stays', municipality_code, month from true_municipality_month where measure = 'n_place_referral'
+    select 'acute_place_stays', stay_report.municipality, month_of_day.month
+    from stay_report
+    inner join file_of_stays using (sha256)
+    inner join month_of_day on month_of_day.day in (file_of_stays.first_day, file_of_stays.last_day)
+    where stay_report.rule is null
     union all
     select 'acute_place_capacity', municipality, date_trunc('month', day)::date from newest_capacity
     union all
@@ -90,3 +104,24 @@ from service_report
 inner join delivery using (sha256)
 where service_report.rule is null
 qualify row_number() over (partition by municipality, service_type, name order by delivery.newest_minute desc, sha256, "row") = 1;
+
+create table out_official_figure as
+with newest as (
+    select official_report.*
+    from official_report
+    inner join delivery using (sha256)
+    where official_report.rule is null
+    qualify row_number() over (
+        partition by indicator, area, period order by delivery.newest_minute desc, sha256, "row"
+    ) = 1
+)
+select
+    indicator,
+    split_part(area, ':', 1) as level,
+    split_part(area, ':', 2) as area_code,
+    period,
+    numerator,
+    denominator,
+    value,
+    'official' as source
+from newest;

@@ -13,6 +13,7 @@ from oracle import stays_and_readmissions
 from warehouse_of import STAY_STEPS, contact, minute, warehouse_of
 
 from etl.delivery import open_delivery
+from etl.file import DeliveredFile
 from etl.land import empty_history, land
 from etl.pseudonym import PseudonymKey
 from etl.warehouse import open_warehouse
@@ -51,7 +52,7 @@ def test_worked_case(worked: tuple[dict, str], tmp_path: Path) -> None:
     file = tmp_path / "kontakter.csv"
     file.write_text("\n".join([header, good, *lines]), encoding="utf-8")
     history = tmp_path / "history"
-    land(open_delivery(file), history, PseudonymKey(b"k" * 32))
+    land(open_delivery(DeliveredFile(file)), history, PseudonymKey(b"k" * 32))
     empty_history(history)
     with open_warehouse(history, as_of=date.fromisoformat(as_of)) as warehouse:
         warehouse.run(*STAY_STEPS)
