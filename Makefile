@@ -10,9 +10,10 @@ UV_VERSION := 0.13.9
 CHROMIUM := /usr/bin/chromium
 DEMO := $(DATA)/raw/demo
 FILES ?=
+BENCH_YEARS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run load serve test lint browser lock format clean
+.PHONY: help run load serve test lint bench browser lock format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,6 +38,9 @@ lint: $(VENV)/.dev ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: $(VENV)/.dev ## benchmarks, printed as ratios: make bench BENCH_YEARS=10
+	@PYTHONPATH=. $(BIN)/python tests/load/bench_etl.py --years $(BENCH_YEARS)
 
 browser:
 	@test -x $(CHROMIUM) || { \

@@ -70,6 +70,10 @@ VOCABULARY: tuple[Verdict, ...] = (
     Verdict("goal_perhaps_met", "(✓)", "calm", False, "målet er måske nået", "goal perhaps met"),
     Verdict("goal_perhaps_missed", "(✗)", "calm", False, "målet er måske ikke nået", "goal perhaps not met"),
     Verdict("goal_missed", "✗", "bad", False, "målet er ikke nået", "goal not met"),
+    # an area on the way to its goal
+    Verdict("on_track", "✓→", "good", False, "på vej mod målet", "on track"),
+    Verdict("perhaps_behind", "(✗→)", "calm", False, "måske bagefter planen", "perhaps behind the plan"),
+    Verdict("behind", "✗→", "bad", False, "bagefter planen", "behind the plan"),
     # an intervention
     Verdict("works", "✓↗", "good", False, "virker efter hensigten", "works as intended"),
     Verdict("works_against", "✗↘", "bad_strong", True, "virker mod hensigten", "works against its aim"),
@@ -80,6 +84,7 @@ VOCABULARY: tuple[Verdict, ...] = (
 REASONS: tuple[Reason, ...] = (
     Reason("too_few", "for få hændelser", "too few events"),
     Reason("undefined", "ingen værdi kan beregnes", "no value can be calculated"),
+    Reason("no_reference", "der mangler tal at sammenligne med", "figures to compare with are missing"),
     Reason(
         "too_small",
         "området er for lille til at vise en forskel",
@@ -139,7 +144,7 @@ def judge_level(dispersion: Dispersion, better: Better, status: StrArray | None 
         ["not_assessed", far_up, far_down, up, down, "cannot_tell"],
         "as_expected",
     )
-    why_missing = np.where(known == "ok", "undefined", known)
+    why_missing = np.where(known == "ok", "no_reference", known)
     return Verdicts(word, np.select([is_missing, word == "cannot_tell"], [why_missing, "too_small"], ""))
 
 
@@ -175,6 +180,18 @@ def judge_goal(attainment: Attainment) -> Verdicts:
         "goal_missed",
     )
     return Verdicts(word, np.where(is_missing, "no_target", ""))
+
+
+def judge_path(status: StrArray) -> Verdicts:
+    """Each area on the way to its goal, from `goal.status`; "not_assessed" because of missing data."""
+    words = {"met": "goal_met", "missed": "goal_missed"}
+    known = ("on_track", "perhaps_behind", "behind", "not_assessed")
+    word = np.select(
+        [*(status == old for old in words), *(status == same for same in known)],
+        [*words.values(), *known],
+        "not_assessed",
+    )
+    return Verdicts(word, np.where(word == "not_assessed", "no_data", ""))
 
 
 def judge_effect(effect: Effect, better: Better, no_effect: float = 1.0) -> Verdicts:

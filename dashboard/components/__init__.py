@@ -1,0 +1,1 @@
+"""Building blocks of pages. They know words and selections, never a release."""

@@ -1,0 +1,22 @@
+"""Inline SVG as a Dash component; Dash's own HTML components have none."""
+
+from typing import Any
+
+from dash.development.base_component import Component
+
+
+class Svg(Component):
+    """A drawing made on the server. The browser half is ``assets/2_own/svg.js``.
+
+    ``markup`` is put into the page as it is: it must come from :mod:`dashboard.figures`, which escapes every text.
+    """
+
+    _namespace = "naerblik"
+    _type = "Svg"
+    _prop_names = ["id", "markup", "className"]  # noqa: RUF012 – the name and type Dash reads
+    _valid_wildcard_attributes: list[str] = []  # noqa: RUF012
+    available_properties = _prop_names
+    available_wildcard_properties: list[str] = []  # noqa: RUF012
+
+    def __init__(self, markup: str, className: str = "", **kwargs: Any) -> None:  # noqa: N803 – as all Dash components
+        super().__init__(markup=markup, className=className, **kwargs)

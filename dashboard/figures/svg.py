@@ -1,0 +1,59 @@
+"""A few SVG elements, so that the drawings read as drawings. Texts are escaped here and nowhere else."""
+
+from collections.abc import Iterable
+from html import escape
+
+
+def drawing(width: float, height: float, label: str, parts: Iterable[str]) -> str:
+    """Return a drawing that scales with its place and is read aloud as ``label``."""
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}" '
+        f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    )
+
+
+def ornament(width: float, height: float, parts: Iterable[str]) -> str:
+    """Return a drawing that says nothing the words beside it do not say."""
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" aria-hidden="true" '
+        f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    )
+
+
+def bar(x: float, y: float, width: float, height: float, cls: str, title: str = "") -> str:
+    """Return an upright bar whose middle lies at ``x``."""
+    inside = f"<title>{escape(title)}</title>" if title else ""
+    return (
+        f'<rect class="{cls}" x="{x - width / 2:.1f}" y="{y:g}" width="{width:g}" height="{height:g}">{inside}</rect>'
+    )
+
+
+def area(points: Iterable[tuple[float, float]], cls: str) -> str:
+    """Return a filled polygon."""
+    return f'<polygon class="{cls}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
+    """Return a straight line."""
+    return f'<line class="{cls}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+
+
+def dot(x: float, y: float, radius: float, cls: str, title: str = "") -> str:
+    """Return a filled circle."""
+    inside = f"<title>{escape(title)}</title>" if title else ""
+    return f'<circle class="{cls}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}">{inside}</circle>'
+
+
+def path(points: Iterable[tuple[float, float]], cls: str) -> str:
+    """Return a line through the points."""
+    return f'<polyline class="{cls}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
+
+
+def text(x: float, y: float, content: str, cls: str, anchor: str = "start") -> str:
+    """Return a text whose ``anchor`` (start, middle, end) lies at ``x``."""
+    return f'<text class="{cls}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def ring(x: float, y: float, radius: float) -> str:
+    """Return a circle line in the colour of the text around it."""
+    return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="none" stroke="currentColor" stroke-width="2"/>'

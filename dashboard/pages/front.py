@@ -1,0 +1,175 @@
+"""Forside: find an area by typing its name, or on a list."""
+
+from typing import Any
+
+from dash import html
+from dash_bootstrap_components import Input
+
+from dashboard.components.attributes import aria, data
+from dashboard.pages import Body
+from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
+from dashboard.words import Words, load_words
+from kpis.area import Area, Map, levels
+from kpis.indicator import FOCUS_AREAS
+from kpis.reference import normalise_municipality, tile_grid
+from kpis.release import Release
+
+
+def page(selection: Selection, release: Release) -> Body:
+    """Return the front page: a search, what can be found, and every area as a link."""
+    words = load_words(selection.lang)
+    known = catalogue(release)
+    return Body(
+        words("front.title"),
+        [
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.H1(words("front.heading"), tabIndex=-1),
+                            html.P(words("front.lead"), className="lead"),
+                            _search(selection, known, words),
+                            *_results(selection, known, words),
+                            html.P(words("front.honest"), className="quiet small"),
+                        ],
+                        className="hero",
+                    ),
+                    _tiles(selection, known),
+                ],
+                className="beside",
+            ),
+            _focus_areas(words),
+            _by_region(selection, known, words),
+            _other_levels(selection, known, words),
+        ],
+    )
+
+
+def _search(selection: Selection, known: Catalogue, words: Words) -> html.Form:
+    options = [
+        html.Option(value=area.name, **data(href=_address(selection, area)))
+        for level in ("municipality", "kkr", "region", "health_council", "cluster")
+        for area in known.areas.get((selection.map, level), ())
+    ]
+    return html.Form(
+        [
+            html.Label(words("front.search_label"), htmlFor="soeg"),
+            html.Div(
+                [
+                    Input(
+                        id="soeg",
+                        name="soeg",
+                        type="search",
+                        list="areas",
+                        autocomplete="off",
+                        placeholder=words("front.search_hint"),
+                        value=selection.search,
+                        maxlength=80,
+                    ),
+                    html.Button(words("front.search_button"), type="submit", className="btn"),
+                ],
+                className="line",
+            ),
+            html.Datalist(options, id="areas"),
+        ],
+        action=Selection(lang=selection.lang, map=selection.map).to_url(),
+        method="get",
+        role="search",
+        className="find",
+    )
+
+
+def _results(selection: Selection, known: Catalogue, words: Words) -> list[Any]:
+    if not selection.search.strip():
+        return []
+    found = find(selection.search, selection.map, known)
+    if not found:
+        return [html.P(words("front.no_results", text=selection.search), role="status")]
+    links = [html.Li(html.A(area.name, href=_address(selection, area))) for area in found]
+    heading = html.P(words("front.results", text=selection.search), role="status")
+    return [html.Div([heading, html.Ul(links, className="columns")])]
+
+
+def find(text: str, map_id: Map, known: Catalogue) -> list[Area]:
+    """Return the areas whose name begins with, or else contains, the text; spellings such as Århus are understood."""
+    wanted = normalise_municipality(text).lstrip("0")
+    named = [
+        (normalise_municipality(area.name), area) for level in levels(map_id) for area in known.areas[map_id, level]
+    ]
+    begins = [area for name, area in named if name.startswith(wanted) or area.code.lstrip("0") == wanted]
+    return (begins or [area for name, area in named if wanted in name])[:24]
+
+
+def _tiles(selection: Selection, known: Catalogue) -> html.Div:
+    """Return Denmark as equal squares, a shortcut for the mouse: the lists below hold the same links for everybody."""
+    municipalities = {area.code: area for area in known.areas[selection.map, "municipality"]}
+    tiles = [
+        html.A(
+            tile["label"],
+            href=_address(selection, municipalities[tile["municipality_code"]]),
+            title=municipalities[tile["municipality_code"]].name,
+            tabIndex=-1,
+            style={"gridColumn": tile["column"] + 1, "gridRow": tile["row"] + 1},
+        )
+        for tile in tile_grid().iter_rows(named=True)
+        if tile["municipality_code"] in municipalities
+    ]
+    return html.Div(tiles, className="tile-map", **aria(hidden="true"))
+
+
+def _focus_areas(words: Words) -> html.Section:
+    items = [html.Li(getattr(FOCUS_AREAS[number], words.lang)) for number in sorted(FOCUS_AREAS)]
+    return html.Section([html.H2(words("front.focus")), html.Ol(items)])
+
+
+def _by_region(selection: Selection, known: Catalogue, words: Words) -> html.Section:
+    municipalities = {area.code: area for area in known.areas[selection.map, "municipality"]}
+    order = {code: place for place, code in enumerate(municipalities)}
+    regions = [
+        html.Details(
+            [
+                html.Summary(region.name),
+                html.P(html.A(region.name, href=_address(selection, region))),
+                html.Ul(
+                    [
+                        html.Li(html.A(municipalities[code].name, href=_address(selection, municipalities[code])))
+                        for code in sorted(region.municipalities, key=order.__getitem__)
+                    ],
+                    className="columns",
+                ),
+            ]
+        )
+        for region in known.areas[selection.map, "region"]
+    ]
+    return html.Section([html.H2(words("front.by_region")), *regions])
+
+
+def _other_levels(selection: Selection, known: Catalogue, words: Words) -> html.Section:
+    groups = [
+        html.Details(
+            [
+                html.Summary(words(f"level.{level}")),
+                html.Ul(
+                    [
+                        html.Li(html.A(area.name, href=_address(selection, area)))
+                        for area in known.areas[selection.map, level]
+                    ],
+                    className="columns",
+                ),
+            ]
+        )
+        for level in levels(selection.map)
+        if level not in ("municipality", "region", "country")
+    ]
+    country = Selection(page="area", area=COUNTRY, lang=selection.lang, map=selection.map)
+    return html.Section(
+        [
+            html.H2(words("front.other_levels")),
+            *groups,
+            html.P(html.A(words("front.country"), href=country.to_url())),
+        ]
+    )
+
+
+def _address(selection: Selection, area: Area) -> str:
+    return Selection(page="area", area=area_ref(area), lang=selection.lang, map=selection.map).to_url()

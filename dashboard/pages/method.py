@@ -1,0 +1,227 @@
+"""Metode: what a figure means, counts and leaves out, down to codes, rules and SQL; read from what the code runs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+from dash import html
+
+from dashboard import sentence
+from dashboard.components.table import Row, data_table
+from dashboard.pages import Body
+from dashboard.selection import Selection
+from dashboard.words import Words, load_words
+from kpis.explanation import codelist, page_word, statistics
+from kpis.indicator import FOCUS_AREAS, Count, Indicator, load_indicators
+from kpis.release import Release
+
+_COMMON = ("stays", "intervals", "missing", "newest")
+_RULE_WORDS = ("da", "en", "source")
+
+
+def page(selection: Selection, release: Release) -> Body:
+    """Return the method of one indicator, or what is common to all of them with a list."""
+    words = load_words(selection.lang)
+    if selection.indicator:
+        return _of_indicator(load_indicators()[selection.indicator], selection, release, words)
+    return _of_all(selection, release, words)
+
+
+def _of_all(selection: Selection, release: Release, words: Words) -> Body:
+    focus_areas = []
+    for number, focus in sorted(FOCUS_AREAS.items()):
+        links = [
+            html.Li(
+                html.A(
+                    indicator.texts(words.lang).short_name,
+                    href=replace(selection, indicator=indicator.id).to_url(),
+                )
+            )
+            for indicator in load_indicators().values()
+            if indicator.focus_area == number
+        ]
+        focus_areas.append(html.Li([html.H3(getattr(focus, words.lang)), html.Ul(links)]))
+    common = [html.P(words(f"method.{name}")) for name in _COMMON]
+    rules = _rules(release.manifest.get("rules") or {}, words)
+    sql = _sql(release.manifest.get("sql") or {}, words)
+    return Body(
+        words("method.title"),
+        [
+            html.Div(
+                [html.H1(words("method.title"), tabIndex=-1), html.P(words("method.lead"), className="conclusion")],
+                className="page-head",
+            ),
+            html.Section([html.H2(words("method.indicators")), html.Ul(focus_areas, className="tiles")]),
+            html.Section([html.H2(words("method.common")), *common], className="prose"),
+            *rules,
+            *sql,
+        ],
+    )
+
+
+def _of_indicator(indicator: Indicator, selection: Selection, release: Release, words: Words) -> Body:
+    texts = indicator.texts(words.lang)
+    compare = selection.on_page("compare")
+    sections: dict[str, Any] = {
+        "meaning": [texts.meaning, word(f"better_{indicator.better}", words) + "."],
+        "why": texts.why,
+        "counted": texts.counted,
+        "not_counted": texts.not_counted,
+        "limits": texts.limits,
+        "calculation": _calculation(indicator, words),
+        "statistics": statistics(indicator, words.lang),
+        "confidence": sentence.capitalised(word(f"confidence_{indicator.confidence}", words)) + ".",
+        "counterweights": _counterweights(indicator, selection, words),
+    }
+    told = [
+        html.Section([html.H2(word(key, words)), *_paragraphs(content)]) for key, content in sections.items() if content
+    ]
+    focus = FOCUS_AREAS[indicator.focus_area]
+    return Body(
+        words("method.name_title", name=texts.short_name),
+        [
+            html.Div(
+                [
+                    html.P(getattr(focus, words.lang), className="eyebrow"),
+                    html.H1(words("method.name_title", name=texts.name), tabIndex=-1),
+                    html.P(html.A(words("overview.compare_link"), href=compare.to_url())),
+                ],
+                className="page-head",
+            ),
+            html.Div(told, className="prose"),
+            *_codes(indicator, release, words),
+            *_rules(release.manifest.get("rules") or {}, words),
+            *_sql(release.manifest.get("sql") or {}, words),
+            _changes(indicator, words),
+            _responsible(indicator, words),
+        ],
+    )
+
+
+def word(key: str, words: Words) -> str:
+    """Return a heading or word of the page that describes an indicator; ``python -m kpis show`` prints the same."""
+    return page_word(key, words.lang)
+
+
+def _paragraphs(content: str | list[Any]) -> list[Any]:
+    parts = content if isinstance(content, list) else [content]
+    return [html.P(part) if isinstance(part, str) else part for part in parts]
+
+
+def _calculation(indicator: Indicator, words: Words) -> str:
+    def counted(part: str, count: Count) -> str:
+        categories = f" ({', '.join(count.categories)})" if count.categories else ""
+        return f"{word(part, words)}: {count.measure}{categories}"
+
+    people = indicator.population
+    if people.age_to is not None:
+        ages = word("age_between", words).format(age=people.age_from, age_to=people.age_to)
+    else:
+        ages = word("age_from", words).format(age=people.age_from) if people.age_from else word("everybody", words)
+    parts = [
+        counted("numerator", indicator.numerator),
+        counted("denominator", indicator.denominator),
+        f"× {words.number(indicator.per)}",
+        ages,
+        *([word(f"sex_{people.sex}", words)] if people.sex else []),
+    ]
+    return " · ".join(parts)
+
+
+def _counterweights(indicator: Indicator, selection: Selection, words: Words) -> list[Any]:
+    links = [
+        html.Li(
+            html.A(
+                load_indicators()[other].texts(words.lang).name,
+                href=replace(selection, indicator=other).to_url(),
+            )
+        )
+        for other in indicator.counterweights
+    ]
+    return [html.Ul(links)] if links else []
+
+
+def _codes(indicator: Indicator, release: Release, words: Words) -> list[Any]:
+    """Return the groups as this release counted them, which need not be those of today's code list."""
+    codes = codelist(indicator)
+    if codes is None:
+        return []
+    groups = release.sql("select * from diagnosis_group order by group_id").filter(
+        pl.col("group_id").is_in(list(indicator.group_ids))
+    )
+    rows = [
+        Row(
+            group[f"name_{words.lang}"],
+            [html.Code(" ".join(group["prefixes"])), html.Code(" ".join(group["excluded_prefixes"] or []))],
+        )
+        for group in groups.iter_rows(named=True)
+    ]
+    version = groups["codelist_version"][0] if rows else codes.version
+    told = (
+        f"{word('codelist', words)}: {codes.id}, {word('version', words)} {version}, "
+        f"{word(f'confidence_{codes.confidence}', words)}. {word('source', words)}: {codes.source}."
+    )
+    columns = [words("method.group"), words("method.prefixes"), sentence.capitalised(word("except", words))]
+    table = data_table(word("codes", words), columns, rows)
+    return [html.Section([html.H2(word("codes", words)), html.P(told), table])]
+
+
+def _rules(rules: Mapping[str, Mapping[str, Any]], words: Words) -> list[Any]:
+    """Return the rules that the release was built by, as its manifest tells them: id → texts, source and values."""
+    if not rules:
+        return []
+    rows = [
+        Row(
+            rule_id,
+            [
+                rule[words.lang],
+                ", ".join(f"{name} = {value}" for name, value in rule.items() if name not in _RULE_WORDS),
+                rule.get("source", ""),
+            ],
+        )
+        for rule_id, rule in rules.items()
+    ]
+    columns = [words(f"method.rule{part}") for part in ("", "_text", "_value", "_source")]
+    table = data_table(words("method.rules"), columns, rows)
+    details = html.Details([html.Summary(words("method.rules_all", count=len(rows))), table])
+    return [html.Section([html.H2(words("method.rules")), details], className="rules")]
+
+
+def _sql(statements: Mapping[str, str], words: Words) -> list[Any]:
+    if not statements:
+        return []
+    shown = [html.Details([html.Summary(name), html.Pre(text, tabIndex=0)]) for name, text in statements.items()]
+    return [html.Section([html.H2(words("method.sql")), *shown])]
+
+
+def _changes(indicator: Indicator, words: Words) -> html.Section:
+    items = [
+        html.Li(
+            words(
+                "method.change",
+                version=change.version,
+                date=words.day(change.date),
+                text=getattr(change, words.lang),
+            )
+        )
+        for change in indicator.change
+    ]
+    return html.Section([html.H2(word("changes", words)), html.Ul(items)], className="prose")
+
+
+def _responsible(indicator: Indicator, words: Words) -> html.Section:
+    facts = {
+        "author": indicator.author,
+        "checker": indicator.checker or word("unchecked", words),
+        "reviewed": words.day(indicator.reviewed),
+        "next_review": words.day(indicator.next_review),
+    }
+    listed = html.Dl(
+        [
+            part
+            for key, value in facts.items()
+            for part in (html.Dt(sentence.capitalised(word(key, words))), html.Dd(value))
+        ]
+    )
+    return html.Section([html.H2(word("responsible", words)), listed], className="prose")

@@ -1,0 +1,444 @@
+"""Overblik: one area, one sentence, the headlines of the four focus areas; everything else is one click away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+from dash import html
+
+from dashboard import files, sentence
+from dashboard.components.attributes import aria
+from dashboard.components.controls import select
+from dashboard.components.svg import Svg
+from dashboard.components.table import Row, data_table
+from dashboard.components.verdict import reason_text, verdict_mark, verdict_text
+from dashboard.figures.sparkline import sparkline, sparkline_key
+from dashboard.figures.strip import strip, strip_key
+from dashboard.pages import Body
+from dashboard.pages.compare import group_of, group_options, on_map, period_text
+from dashboard.readings import (
+    NOT_ASSESSED,
+    Estimate,
+    Judged,
+    Process,
+    area_estimate,
+    area_process,
+    latest_period,
+    level_rows,
+    level_verdicts,
+    process_months,
+)
+from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
+from dashboard.words import Words, load_words
+from kpis.area import Area, levels
+from kpis.export import Format
+from kpis.indicator import FOCUS_AREAS, Indicator, Texts, load_indicators
+from kpis.period import Period
+from kpis.release import Release
+
+MOST_ROWS = 6
+CALM = ("as_expected", "no_signal")
+SILENT = ("cannot_tell", "not_assessed")
+CHANGES = ("improving", "worsening", "rising", "falling")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One indicator of the overview: what its row, its sentence and its table are made from."""
+
+    indicator: Indicator
+    texts: Texts
+    own: Estimate
+    group: Estimate | None
+    country: Estimate
+    peers: Sequence[Estimate]  # every area of the level
+    verdict: Judged  # against the country; of the country itself against its own past
+    digits: int  # of the peers
+    own_digits: int  # a larger area can bear more
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What all rows of one overview share."""
+
+    selection: Selection
+    release: Release
+    words: Words
+    area: Area
+    group: Area | None
+    country: Area
+    peer_level: str
+    period: Period
+
+    @property
+    def name(self) -> str:
+        return sentence.area_name(self.area, self.words)
+
+    @property
+    def is_country(self) -> bool:
+        return self.area.level == "country"
+
+    @property
+    def peer_words(self) -> str:
+        return self.words(f"levels.{self.peer_level}")
+
+
+def page(selection: Selection, release: Release) -> Body:
+    """Return the overview of the selected area."""
+    words = load_words(selection.lang)
+    known = catalogue(release)
+    scope = _scope(selection, release, known, words)
+    lines = [_line(indicator, scope) for indicator in chosen_indicators()]
+    headlines = [line for line in lines if line.indicator.headline]
+    period = period_text(scope.period, words)
+    newest = words(f"period.newest_{scope.period.grain}")
+    heading = sentence.capitalised(scope.name)
+    return Body(
+        words("overview.title", area=heading),
+        [
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.P(_memberships(scope, known), className="eyebrow"),
+                            html.H1(heading, tabIndex=-1),
+                            html.P(_conclusion(headlines, scope), className="conclusion"),
+                            html.P(
+                                [words("overview.scope", period=period, newest=newest), on_map(selection, words)],
+                                className="quiet small",
+                            ),
+                        ]
+                    ),
+                    _controls(scope, known),
+                ],
+                className="page-head with-choice",
+            ),
+            _table(lines, scope),
+            _legend(scope),
+            _numbers([_line(indicator, scope) for indicator in load_indicators().values()], scope),
+            _months(lines, scope),
+            *_members(scope, known),
+        ],
+    )
+
+
+def chosen_indicators() -> list[Indicator]:
+    """Return the indicators on the first screen: the headlines and the next ones, in the order of the focus areas."""
+    every = list(load_indicators().values())
+    headlines = [item for item in every if item.headline][:MOST_ROWS]
+    others = [item for item in every if not item.headline and item.can_be_standardised]
+    chosen = headlines + others[: MOST_ROWS - len(headlines)]
+    return [item for item in every if item in chosen]
+
+
+def _scope(selection: Selection, release: Release, known: Catalogue, words: Words) -> _Scope:
+    area = known.area(selection.area, selection.map) if selection.area else None
+    country = known.area(COUNTRY, selection.map)
+    assert area is not None and country is not None, "Selection.from_url gives areas of the map only"
+    peer_level = "municipality" if area.level == "country" else area.level
+    return _Scope(
+        selection, release, words, area, group_of(selection, known), country, peer_level, latest_period(release)
+    )
+
+
+def _line(indicator: Indicator, scope: _Scope) -> Line:
+    release, map_id, period = scope.release, scope.selection.map, scope.period
+
+    def estimate(area: Area) -> Estimate:
+        return area_estimate(release, indicator.id, area, map_id, period, True)
+
+    peers = tuple(level_rows(release, indicator.id, scope.peer_level, map_id, period, True).values())
+    if scope.is_country:
+        verdict = _process(indicator, scope).judged
+    else:
+        verdicts = level_verdicts(release, indicator.id, scope.peer_level, map_id, period, True)
+        verdict = verdicts.get(scope.area.code, NOT_ASSESSED)
+    own, digits = estimate(scope.area), sentence.digits_of(peers)
+    return Line(
+        indicator,
+        indicator.texts(scope.words.lang),
+        own,
+        estimate(scope.group) if scope.group else None,
+        estimate(scope.country),
+        peers,
+        verdict,
+        digits,
+        max(digits, sentence.digits_of([own])),
+    )
+
+
+def _process(indicator: Indicator, scope: _Scope) -> Process:
+    return area_process(scope.release, indicator.id, scope.area, scope.country)
+
+
+def _conclusion(headlines: list[Line], scope: _Scope) -> str:
+    judged = [line for line in headlines if line.verdict.verdict not in SILENT]
+    findings: dict[str, list[str]] = {}
+    for line in judged:
+        if line.verdict.verdict not in CALM:
+            findings.setdefault(verdict_text(line.verdict.verdict, scope.words), []).append(line.texts.short_name)
+    period = period_text(scope.period, scope.words)
+    return sentence.overview(scope.name, findings, len(judged), len(headlines), period, scope.is_country, scope.words)
+
+
+def _memberships(scope: _Scope, known: Catalogue) -> list[Any]:
+    """Return the level of the area and links to the areas that it is part of."""
+    parts: list[Any] = [scope.words(f"level.{scope.area.level}")]
+    if scope.area.level == "municipality":
+        for level in levels(scope.selection.map):
+            if level in ("municipality", "country"):
+                continue
+            for area in known.areas[scope.selection.map, level]:
+                if scope.area.code in area.municipalities:
+                    href = replace(scope.selection, area=area_ref(area), group=None).to_url()
+                    parts += [" · ", html.A(area.name, href=href)]
+    return parts
+
+
+def _controls(scope: _Scope, known: Catalogue) -> html.Div | None:
+    if scope.area.level != "municipality":
+        return None
+    options = group_options(scope.selection, known, scope.words)
+    return html.Div(select("gruppe", scope.words("overview.compared_with"), options), className="choices")
+
+
+def _table(lines: list[Line], scope: _Scope) -> html.Table:
+    words = scope.words
+    count = len(lines[0].peers)
+    names = [
+        words("overview.column_indicator"),
+        words("overview.column_value"),
+        words("overview.column_strip", count=count, levels=scope.peer_words),
+        words("overview.column_spark"),
+        words("overview.column_verdict"),
+    ]
+    caption = words("overview.caption", area=scope.name, count=count, levels=scope.peer_words)
+    rows, focus_area = [], 0
+    for line in lines:
+        rows.append(_row(line, scope, is_first=line.indicator.focus_area != focus_area))
+        focus_area = line.indicator.focus_area
+    # The roles are repeated because on a phone the rows are laid out as cards, and that takes them away.
+    return html.Table(
+        [
+            html.Caption(caption, className="visually-hidden"),
+            html.Thead(
+                html.Tr([html.Th(name, scope="col", role="columnheader") for name in names], role="row"),
+                role="rowgroup",
+            ),
+            html.Tbody(rows, role="rowgroup"),
+        ],
+        className="overview",
+        role="table",
+    )
+
+
+def _row(line: Line, scope: _Scope, is_first: bool) -> html.Tr:
+    words = scope.words
+    focus = FOCUS_AREAS[line.indicator.focus_area]
+    eyebrow = [html.Span(f"{focus.number}. {getattr(focus, words.lang)}", className="focus-area")] if is_first else []
+    to_method = scope.selection.on_page("method", line.indicator.id)
+    name = html.A(
+        line.texts.short_name,
+        href=scope.selection.on_page("compare", line.indicator.id).to_url(),
+        id=f"row-{line.indicator.id}",
+    )
+    interval = sentence.interval_text(line.own, line.own_digits, words)
+    value: list[Any] = [html.Span(sentence.value_text(line.own, line.own_digits, words), className="missing")]
+    if line.own["value"] is not None:
+        value = [
+            html.Strong(sentence.value_text(line.own, line.own_digits, words)),
+            f" ({interval})" if interval else "",
+        ]
+    method = html.A(
+        words("overview.method_link").lower(),
+        href=to_method.to_url(),
+        **aria(label=words("method.name_title", name=line.texts.short_name)),
+    )
+    unit = html.Span([line.texts.unit, " · ", method], className="unit")
+    return html.Tr(
+        [
+            html.Th([*eyebrow, name, unit], scope="row", role="rowheader"),
+            html.Td(value, className="value", role="cell"),
+            html.Td(_strip(line, scope), className="strip", role="cell"),
+            html.Td(_spark(line, scope), className="spark", role="cell"),
+            html.Td(_verdict(line, scope), className="verdict", role="cell"),
+        ],
+        role="row",
+    )
+
+
+def _strip(line: Line, scope: _Scope) -> Any:
+    words, values = scope.words, [row["value"] for row in line.peers if row["value"] is not None]
+    if not values:
+        return html.Span(words("strip.empty"), className="missing small")
+    label = words(
+        "strip.label_no_own" if scope.is_country else "strip.label",
+        name=line.texts.short_name,
+        area=scope.name,
+        value=sentence.with_interval(line.own, line.own_digits, words),
+        count=len(values),
+        levels=scope.peer_words,
+        low=words.number(min(values), line.digits),
+        high=words.number(max(values), line.digits),
+        country=sentence.value_text(line.country, line.digits, words),
+    )
+    drawn = strip(
+        line.peers,
+        scope.area.code,
+        scope.group.municipalities if scope.group else (),
+        line.country["value"],
+        line.indicator.better,
+        line.digits,
+        label,
+        words,
+    )
+    return Svg(drawn, className="svg")
+
+
+def _spark(line: Line, scope: _Scope) -> Any:
+    words = scope.words
+    months = _process(line.indicator, scope).months
+    if months.drop_nulls("value").height < 2:
+        return html.Span(words("spark.empty"), className="missing small")
+    signals = months.filter(pl.col("signal") != "none")["month"]
+    told = (
+        words("spark.signals", count=len(signals), last=words.month(signals[-1]))
+        if len(signals)
+        else words("spark.no_signals")
+    )
+    label = words(
+        "spark.label",
+        name=line.texts.short_name,
+        area=scope.name,
+        first=words.month(months["month"][0]),
+        last=words.month(months["month"][-1]),
+        signals=told,
+    )
+    return Svg(sparkline(months, label, words), className="svg")
+
+
+def _verdict(line: Line, scope: _Scope) -> list[Any]:
+    words, process = scope.words, _process(line.indicator, scope)
+    parts: list[Any] = [verdict_mark(line.verdict.verdict, words)]
+    if line.verdict.reason:
+        parts.append(html.Span(reason_text(line.verdict.reason, words), className="verdict-note"))
+    if process.since and not scope.is_country and process.judged.verdict in CHANGES:
+        month = words.short_month(process.since)
+        told = words("verdict.since", change=verdict_text(process.judged.verdict, words), month=month)
+        parts.append(html.Span(told, className="verdict-note"))
+    return parts
+
+
+def _legend(scope: _Scope) -> html.Ul:
+    words = scope.words
+    entries = [
+        (strip_key("own"), sentence.capitalised(scope.name)),
+        *([(strip_key("group"), scope.group.name)] if scope.group else []),
+        (strip_key("all"), words("overview.legend_all", levels=scope.peer_words)),
+        (strip_key("country"), words("overview.legend_country")),
+        (sparkline_key("limits"), words("overview.legend_limits")),
+        (sparkline_key("tail"), words("overview.legend_tail")),
+    ]
+    if scope.is_country:
+        entries = entries[1:]
+    items = [html.Li([Svg(mark), text]) for mark, text in entries]
+    return html.Ul(items, className="legend", **aria(label=words("overview.legend")))
+
+
+def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
+    """Return every indicator of the area as a table with its files: the twin of the drawings, and more."""
+    words = scope.words
+    rows = [
+        Row(
+            [
+                html.A(line.texts.short_name, href=scope.selection.on_page("compare", line.indicator.id).to_url()),
+                html.Span(line.texts.unit, className="unit"),
+            ],
+            [
+                sentence.value_text(line.own, line.own_digits, words),
+                sentence.interval_text(line.own, line.own_digits, words),
+                *([sentence.value_text(line.group, line.digits, words)] if line.group else []),
+                sentence.value_text(line.country, line.digits, words),
+                verdict_text(line.verdict.verdict, words),
+                _files(line, scope),
+            ],
+        )
+        for line in lines
+    ]
+    columns = [
+        words("overview.column_indicator"),
+        words("overview.col_value"),
+        words("overview.col_interval"),
+        *([scope.group.name] if scope.group else []),
+        words("overview.col_country"),
+        words("overview.col_verdict"),
+        words("overview.col_files"),
+    ]
+    caption = words("overview.table_caption", area=scope.name, period=period_text(scope.period, words))
+    summary = words("overview.more", count=len(lines), area=scope.name)
+    numeric = (0, 1, 2, 3) if scope.group else (0, 1, 2)
+    return html.Details(
+        [html.Summary(summary), data_table(caption, columns, rows, numeric)],
+        open=scope.selection.table,
+        className="numbers",
+    )
+
+
+def _months(lines: list[Line], scope: _Scope) -> html.Details:
+    """Return the table behind the month by month drawings: newest month first, one column an indicator."""
+    words = scope.words
+    shown = [list(_process(line.indicator, scope).months.iter_rows(named=True))[::-1] for line in lines]
+    rows = [
+        Row(
+            words.month(months[0]["month"])
+            + (f" ({words('overview.provisional')})" if months[0]["is_provisional"] else ""),
+            [sentence.value_text(month, line.own_digits, words) for line, month in zip(lines, months, strict=True)],
+        )
+        for months in zip(*shown, strict=True)
+    ]
+    columns = [words("overview.column_month"), *(line.texts.short_name for line in lines)]
+    caption = words("overview.months_caption", area=scope.name)
+    table = data_table(caption, columns, rows, numeric=range(len(lines)))
+    note = html.P(words("overview.months_note"), className="quiet small")
+    return html.Details([html.Summary(caption), note, table])
+
+
+def _files(line: Line, scope: _Scope) -> html.Span:
+    """Return links to what the row and its drawings show: the period in both formats, and the months."""
+    words = scope.words
+    months = process_months(scope.release)
+    offered: list[tuple[str, Format, tuple[Period, ...], bool]] = [
+        *((name, kind, (scope.period,), line.indicator.can_be_standardised) for kind, name in files.KINDS.items()),
+        (words("overview.months", count=len(months)), "parquet", months, False),
+    ]
+    links: list[Any] = []
+    for name, kind, periods, standardised in offered:
+        href = files.address(
+            line.indicator.id, kind, scope.peer_level, periods, standardised, scope.selection.map, words.lang
+        )
+        label = words("figure.files_of", name=line.texts.short_name, format=name)
+        links += [" ", html.A(name, href=href, download="", **aria(label=label))]
+    return html.Span(links[1:])
+
+
+def _members(scope: _Scope, known: Catalogue) -> list[Any]:
+    if scope.area.level in ("municipality", "country"):
+        return []
+    links = [
+        html.Li(html.A(area.name, href=replace(scope.selection, area=area_ref(area), group=None).to_url()))
+        for area in known.areas[scope.selection.map, "municipality"]
+        if area.code in scope.area.municipalities
+    ]
+    compare = replace(scope.selection, page="compare", area=None, group=area_ref(scope.area), only_group=True)
+    words = scope.words
+    return [
+        html.Section(
+            [
+                html.H2(words("overview.other_areas", area=scope.name)),
+                html.Ul(links, className="columns"),
+                html.P(html.A(words("overview.compare_members", area=scope.name), href=compare.to_url())),
+            ],
+            className="members",
+        )
+    ]

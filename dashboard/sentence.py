@@ -1,0 +1,169 @@
+"""Sentences, made from the same estimates as the figure that they stand over. Estimates are rows of ESTIMATES."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+from dashboard.readings import Estimate
+from dashboard.words import Words
+from kpis.area import Area
+from kpis.explanation import status_words
+
+
+def digits_of(estimates: Iterable[Estimate]) -> int:
+    """Return how many decimals the values can bear: as many as half of a usual interval still moves.
+
+    Without intervals it is what keeps three figures. Estimates that stand together share one number of decimals.
+    """
+    shown = [row for row in estimates if row["value"] is not None]
+    if not shown:
+        return 0
+    size = median(abs(row["value"]) for row in shown)
+    half = median((row["upper"] - row["lower"]) / 2 if row["lower"] is not None else 0.0 for row in shown)
+    if half > 0:
+        return 0 if half >= 1.5 else 1 if half >= 0.15 or size >= 10 else 2
+    return 0 if size >= 100 else 1 if size >= 10 else 2
+
+
+def value_text(estimate: Estimate, digits: int, words: Words) -> str:
+    """Return the value, or the word for why there is none."""
+    if estimate["value"] is None:
+        return status_words(words.lang)[estimate["status"]]
+    return words.number(estimate["value"], digits)
+
+
+def interval_text(estimate: Estimate, digits: int, words: Words) -> str:
+    """Return the 95 % interval, or nothing where the kind of figure has none."""
+    if estimate["lower"] is None or estimate["upper"] is None:
+        return ""
+    return words.interval(estimate["lower"], estimate["upper"], digits)
+
+
+def with_interval(estimate: Estimate, digits: int, words: Words) -> str:
+    """Return *61 (58–65)*, the value alone, or the word for why there is none."""
+    interval, value = interval_text(estimate, digits, words), value_text(estimate, digits, words)
+    return words("value.with_interval", value=value, interval=interval) if interval else value
+
+
+def area_name(area: Area, words: Words) -> str:
+    """Return the name as it stands in a sentence: *Hjørring*, *KKR Nordjylland*, *hele landet*."""
+    return words("area.in_country") if area.level == "country" else area.name
+
+
+def relation(estimate: Estimate, benchmark: Estimate, words: Words) -> str | None:
+    """Return how the estimate lies to a benchmark: higher, lower or not distinguishable; None when it cannot be said.
+
+    An area differs from a benchmark that lies outside the area's interval, as in ``kpis.compare.side_of``.
+    """
+    if benchmark["value"] is None or estimate["lower"] is None or estimate["upper"] is None:
+        return None
+    if estimate["lower"] > benchmark["value"]:
+        return words("compare.relation_higher")
+    if estimate["upper"] < benchmark["value"]:
+        return words("compare.relation_lower")
+    return words("compare.relation_same")
+
+
+def comparison(
+    own: Estimate | None,
+    own_name: str,
+    group: Estimate | None,
+    group_name: str,
+    country: Estimate,
+    peers: Iterable[Estimate],
+    levels: str,
+    period: str,
+    unit: str,
+    digits: int,
+    words: Words,
+) -> str:
+    """Return the conclusion of a comparison: the own area against group and country, or how the areas lie."""
+    if own is not None and own["value"] is None:
+        return words("compare.own_missing", area=own_name, missing=value_text(own, digits, words))
+    if own is not None:
+        return _own_sentence(own, own_name, group, group_name, country, unit, digits, words)
+    values = [row["value"] for row in peers if row["value"] is not None]
+    if not values:
+        return words("compare.nothing", period=period)
+    return words(
+        "compare.overall_group" if group else "compare.overall",
+        group=group_name,
+        group_value=value_text(group, digits, words) if group else "",
+        levels=capitalised(levels),
+        low=words.number(min(values), digits),
+        high=words.number(max(values), digits),
+        country=value_text(country, digits, words),
+        unit=unit,
+    )
+
+
+def _own_sentence(
+    own: Estimate,
+    own_name: str,
+    group: Estimate | None,
+    group_name: str,
+    country: Estimate,
+    unit: str,
+    digits: int,
+    words: Words,
+) -> str:
+    value, interval = value_text(own, digits, words), interval_text(own, digits, words)
+    told = words(
+        "compare.own" if interval else "compare.own_plain", area=own_name, value=value, unit=unit, interval=interval
+    )
+    against = {
+        "country": value_text(country, digits, words),
+        "country_relation": relation(own, country, words),
+        "group": group_name,
+        "group_value": value_text(group, digits, words) if group else None,
+        "group_relation": relation(own, group, words) if group else None,
+    }
+    if not against["country_relation"]:
+        key = "compare.beside_both" if group else "compare.beside_country"
+    elif not against["group_relation"]:
+        key = "compare.against_country"
+    else:
+        alike = against["group_relation"] == against["country_relation"]
+        key = "compare.against_both_alike" if alike else "compare.against_both"
+    return f"{told} {words(key, **against)}"
+
+
+def overview(
+    area: str,
+    findings: Mapping[str, Sequence[str]],
+    judged: int,
+    total: int,
+    period: str,
+    is_country: bool,
+    words: Words,
+) -> str:
+    """Return the sentence of an overview from what stands out: names of headlines by the wording of their verdict.
+
+    ``judged`` of the ``total`` headlines have a verdict. Areas are held against the country, the country against its
+    own past.
+    """
+    if not judged:
+        return words("overview.none_known", area=area, period=period)
+    count, of = words.count(judged), words.count(total)
+    if not findings:
+        if judged < total:
+            key = "overview.calm_country_some" if is_country else "overview.calm_some"
+        else:
+            key = "overview.calm_country" if is_country else "overview.calm"
+        return words(key, area=capitalised(area), count=count, total=of)
+    number = sum(len(names) for names in findings.values())
+    first = words(
+        "overview.one" if number == 1 else "overview.several",
+        area=area,
+        number=capitalised(words.count(number)),
+        count=of,
+    )
+    told = [
+        words("overview.finding", verdict=capitalised(verdict), names=words.listing(list(names)))
+        for verdict, names in findings.items()
+    ]
+    return " ".join([first, *told])
+
+
+def capitalised(text: str) -> str:
+    """Return the text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]

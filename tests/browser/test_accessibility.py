@@ -1,0 +1,49 @@
+"""axe-core finds nothing serious or critical on any page, in either language and theme, narrow or wide."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import open_page
+
+AXE = Path(__file__).with_name("axe.min.js")
+PAGES = {
+    "front": "/",
+    "search": "/?soeg=s",
+    "overview": "/k/hjoerring?visning=tabel",
+    "small": "/k/laesoe",
+    "region": "/region/nordjylland",
+    "compare": "/sammenlign/preventable_admissions_65plus?omraade=k-hjoerring",
+    "group": "/sammenlign/readmissions_30d?omraade=k-hjoerring&udsnit=gruppe&visning=tabel",
+    "levels": "/sammenlign/acute_place_occupancy?niveau=region&periode=2024",
+    "methods": "/metode",
+    "method": "/metode/chronic_admissions_18plus",
+    "about": "/om",
+    "statement": "/tilgaengelighed?fejl=1",
+}
+
+
+@pytest.mark.parametrize("lang", ["da", "en"])
+@pytest.mark.parametrize(("width", "theme"), [(320, "light"), (1280, "dark")])
+def test_nothing_serious(browser, address, lang: str, width: int, theme: str) -> None:
+    # axe is a script of the test, not of the page: without bypass the page's own policy refuses it.
+    page, _ = open_page(browser, address, bypass_csp=True, color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    found = []
+    for name, url in PAGES.items():
+        page.goto(f"{url}{'&' if '?' in url else '?'}sprog={lang}")
+        expect(page.locator("h1")).to_be_visible()
+        if "/sammenlign" in url and "tabel" not in url:
+            expect(page.locator(".js-plotly-plot .points path").first).to_be_visible()
+        page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+        page.add_script_tag(path=AXE)
+        result = page.evaluate("axe.run({resultTypes: ['violations']})")
+        found += [
+            f"{name}: {fault['id']} ({fault['impact']}) {node['target']} {node['failureSummary']}"
+            for fault in result["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+    page.context.close()
+    assert found == [], "\n" + "\n".join(found)

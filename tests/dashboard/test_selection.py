@@ -1,0 +1,165 @@
+"""A selection and its address are the same thing, and no address is an error."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.selection import (
+    PAGES,
+    AreaRef,
+    Catalogue,
+    Selection,
+    area_ref,
+)
+from kpis.area import Area
+from kpis.indicator import LANGUAGES
+from kpis.period import GRAINS, Period, periods_between
+
+HJOERRING = Area("0860", "municipality", "hjoerring", "Hjørring", ("0860",), "2024")
+LAESOE = Area("0825", "municipality", "laesoe", "Læsø", ("0825",), "2024")
+KKR = Area("kkr-nordjylland", "kkr", "nordjylland", "KKR Nordjylland", ("0825", "0860"), "2024")
+CLUSTER = Area("klynge-nord", "cluster", "klynge-nord", "Klynge Nord", ("0825", "0860"), "2024")
+COUNTRY = Area("DK", "country", "danmark", "Hele landet", ("0825", "0860"), "2024")
+COUNCIL = Area("sundhedsraad-vendsyssel", "health_council", "vendsyssel", "Sundhedsråd Vendsyssel", ("0860",), "2027")
+
+KNOWN = Catalogue(
+    areas={
+        ("2024", "municipality"): (HJOERRING, LAESOE),
+        ("2024", "cluster"): (CLUSTER,),
+        ("2024", "kkr"): (KKR,),
+        ("2024", "country"): (COUNTRY,),
+        ("2027", "municipality"): (HJOERRING, LAESOE),
+        ("2027", "health_council"): (COUNCIL,),
+        ("2027", "country"): (COUNTRY,),
+    },
+    indicators=("preventable_admissions_65plus", "readmissions_30d"),
+    first_month=date(2023, 1, 1),
+    last_month=date(2025, 12, 1),
+)
+PERIODS = [p for grain in GRAINS for p in periods_between(KNOWN.first_month, KNOWN.last_month, grain)]
+LEVELS = {"2024": ("municipality", "cluster", "kkr", "region"), "2027": ("municipality", "health_council", "region")}
+
+
+@st.composite
+def selections(draw: st.DrawFn) -> Selection:
+    """Every selection that the pages themselves can make a link to."""
+    page = draw(st.sampled_from(PAGES))
+    map_id = draw(st.sampled_from(("2024", "2027")))
+    refs = st.sampled_from([area_ref(area) for (m, _), found in KNOWN.areas.items() if m == map_id for area in found])
+    chosen = {"page": page, "lang": draw(st.sampled_from(LANGUAGES)), "map": map_id}
+    if page == "front":
+        return Selection(**chosen, search=draw(st.text(max_size=80).filter(str.strip)) if draw(st.booleans()) else "")
+    chosen["area"] = draw(refs) if page == "area" else draw(st.none() | refs)
+    if page in ("compare", "method"):
+        chosen["indicator"] = draw(st.none() | st.sampled_from(KNOWN.indicators))
+    if page in ("area", "compare"):
+        flags = st.booleans()
+        chosen |= {"group": draw(st.none() | refs), "table": draw(flags)}
+    if page == "compare":
+        chosen |= {
+            "level": draw(st.sampled_from(LEVELS[map_id])),
+            "only_group": draw(st.booleans()),
+            "period": draw(st.none() | st.sampled_from(PERIODS)),
+            "crude": draw(st.booleans()),
+        }
+    return Selection(**chosen)
+
+
+@given(selections())
+def test_a_selection_comes_back_from_its_own_address(selection: Selection) -> None:
+    path, _, query = selection.to_url().partition("?")
+    assert Selection.from_url(path, query, KNOWN) == (selection, [])
+
+
+@given(
+    st.text(max_size=60),
+    st.dictionaries(st.sampled_from(["sprog", "kort", "niveau", "gruppe", "periode", "x"]), st.text(max_size=20)),
+)
+def test_no_address_is_an_error(path: str, query: dict[str, str]) -> None:
+    from urllib.parse import urlencode
+
+    selection, _ = Selection.from_url("/" + path, urlencode(query), KNOWN)
+    again, notices = Selection.from_url(*_split(selection.to_url()), KNOWN)
+    assert again == selection
+    assert notices == [], "what was read is valid, so its own address has nothing to notice"
+
+
+def _split(url: str) -> tuple[str, str]:
+    path, _, query = url.partition("?")
+    return path, query
+
+
+def test_defaults_are_left_out_and_keys_keep_their_order() -> None:
+    plain = Selection(page="compare", indicator="readmissions_30d")
+    assert plain.to_url() == "/sammenlign/readmissions_30d"
+    full = Selection(
+        page="compare",
+        indicator="readmissions_30d",
+        lang="en",
+        area=AreaRef("municipality", "hjoerring"),
+        group=AreaRef("kkr", "nordjylland"),
+        only_group=True,
+        period=Period.from_id("2024"),
+        crude=True,
+        table=True,
+    )
+    assert full.to_url() == (
+        "/sammenlign/readmissions_30d?sprog=en&omraade=k-hjoerring&gruppe=kkr-nordjylland"
+        "&udsnit=gruppe&periode=2024&beregning=raa&visning=tabel"
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/k/hjoerring", "/k/0860", "/k/860", "/k/Hjørring", "/k/HJ%C3%98RRING", "/k/hjoerring/"]
+)
+def test_an_area_answers_to_slug_code_and_name(path: str) -> None:
+    selection, notices = Selection.from_url(path, "", KNOWN)
+    assert selection.to_url() == "/k/hjoerring"
+    assert notices == []
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "shown", "notice"),
+    [
+        ("/k/hjorring", "", "/k/hjoerring", "notice.area_near"),
+        ("/k/atlantis", "", "/?soeg=atlantis", "notice.area"),
+        ("/sundhedsraad/vendsyssel", "", "/sundhedsraad/vendsyssel?kort=2027", "notice.map"),
+        ("/kkr/nordjylland", "kort=2027", "/kkr/nordjylland", "notice.map"),
+        ("/sammenlign/readmission_30d", "", "/sammenlign/readmissions_30d", "notice.indicator"),
+        ("/sammenlign/readmissions_30d", "niveau=sogn", "/sammenlign/readmissions_30d", "notice.value"),
+        ("/sammenlign/readmissions_30d", "periode=hest", "/sammenlign/readmissions_30d", "notice.period"),
+        ("/sammenlign/readmissions_30d", "periode=1999", "/sammenlign/readmissions_30d", "notice.period_outside"),
+        ("/sammenlign/readmissions_30d", "gruppe=kkr-x", "/sammenlign/readmissions_30d", "notice.area"),
+        ("/om", "sprog=de", "/om", "notice.value"),
+        ("/om", "utm=1", "/om", "notice.key"),
+        ("/nowhere/at/all", "", "/", "notice.page"),
+    ],
+)
+def test_what_is_unknown_becomes_the_nearest_valid_thing_and_a_notice(
+    path: str, query: str, shown: str, notice: str
+) -> None:
+    selection, notices = Selection.from_url(path, query, KNOWN)
+    assert selection.to_url() == shown
+    assert [item.key for item in notices] == [notice]
+
+
+@pytest.mark.parametrize("spelling", ["k-hjoerring", "hjoerring", "0860", "Hjørring"])
+def test_a_municipality_may_be_highlighted_by_its_bare_name_or_code(spelling: str) -> None:
+    selection, notices = Selection.from_url("/sammenlign/readmissions_30d", f"omraade={spelling}", KNOWN)
+    assert selection.area == AreaRef("municipality", "hjoerring")
+    assert not notices
+
+
+def test_another_page_keeps_the_readers_choices() -> None:
+    hjoerring = Selection(page="area", area=AreaRef("municipality", "hjoerring"), lang="en")
+    assert hjoerring.on_page("compare").to_url() == "/sammenlign?sprog=en&omraade=k-hjoerring"
+    assert hjoerring.on_page("compare", "readmissions_30d").on_page("area") == replace(
+        hjoerring, indicator="readmissions_30d"
+    )
+    kkr = Selection(page="area", area=AreaRef("kkr", "nordjylland"))
+    assert kkr.on_page("compare").to_url() == "/sammenlign?niveau=kkr&omraade=kkr-nordjylland"
+    country = Selection(page="area", area=AreaRef("country", ""))
+    assert country.on_page("compare").to_url() == "/sammenlign"
