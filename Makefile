@@ -13,10 +13,10 @@ FILES ?=
 BENCH_YEARS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run load serve test lint bench browser lock format clean
+.PHONY: help run load serve test test-faults lint bench browser lock format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: $(VENV)/.run ## make and load the demo country on first use, then serve http://127.0.0.1:8050
 	@test -f $(DATA)/releases/CURRENT || { \
@@ -40,7 +40,11 @@ lint: $(VENV)/.dev ## ruff (lint and format) and mypy
 	@$(BIN)/mypy
 
 bench: $(VENV)/.dev ## benchmarks, printed as ratios: make bench BENCH_YEARS=10
+	@PYTHONPATH=. $(BIN)/python tests/load/bench_kpis.py
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_etl.py --years $(BENCH_YEARS)
+
+test-faults: $(VENV)/.dev ## the long versions of the fault and mutation tests
+	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=2000 $(BIN)/python -m pytest -n 2 tests/faults tests/etl/test_shapes.py
 
 browser:
 	@test -x $(CHROMIUM) || { \

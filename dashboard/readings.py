@@ -5,25 +5,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from kpis.area import Area, Map, areas
-from kpis.compare import derived_population, proportion_dispersion, ratio_dispersion
+from kpis.assess import assess_change, assess_level
 from kpis.evaluate import Query, evaluate
-from kpis.indicator import Indicator, find_indicator
-from kpis.period import Period, add_months, breaks_within, periods_between
-from kpis.process import ProcessChart, month_factors, rate_chart, share_chart, xmr_chart
-from kpis.rates import LEVEL_95, normal_quantile
+from kpis.indicator import find_indicator
+from kpis.period import Period, add_months, periods_between
 from kpis.release import Release, per_release
-from kpis.verdict import judge_change, judge_level
 
 Estimate = Mapping[str, Any]
 """A row of ``kpis.evaluate.ESTIMATES``."""
 
 SPARK_MONTHS = 36
-EVENTS_A_MONTH = 10
-"""With fewer events in a usual month its published count, a multiple of five, mostly says whether it was rounded up."""
 
 
 def latest_period(release: Release) -> Period:
@@ -88,45 +82,21 @@ NOT_ASSESSED = Judged("not_assessed", "no_data")
 def level_verdicts(
     release: Release, indicator_id: str, level: str, map_id: Map, period: Period, standardised: bool
 ) -> dict[str, Judged]:
-    """Return the verdict of every area of a level against the country, by area code.
-
-    Rates are judged as ratios of what was counted to what the area's own (derived) population would have at the
-    country's rate, proportions around the proportion of all. What makes the shown interval wider than chance (rounded
-    counts, weights of the standard) makes the verdict as careful. Figures without an interval are not judged: empty.
-    """
+    """Return the verdict of every area of a level against the country, by area code (``kpis.assess``)."""
     indicator = find_indicator(indicator_id)
-    peers = level_estimates(release, indicator_id, level, map_id, period, standardised)
-    events = _array(peers, "numerator")
-    value = _array(peers, "value") / indicator.per
-    error = (_array(peers, "upper") - _array(peers, "lower")) / indicator.per / (2 * normal_quantile(LEVEL_95))
-    match indicator.kind:
-        case "rate":
-            country = level_estimates(release, indicator_id, "country", map_id, period, standardised)
-            population = derived_population(events, value, 1.0)
-            surplus = np.maximum((error * population) ** 2 - events, 0.0)
-            baseline = _array(country, "value")[0] / indicator.per
-            dispersion = ratio_dispersion(events, population * baseline, extra_variance=surplus)
-        case "proportion":
-            trials = _array(peers, "denominator")
-            surplus = np.maximum((error * trials) ** 2 - trials * value * (1.0 - value), 0.0)
-            dispersion = proportion_dispersion(events, trials, extra_variance=surplus)
-        case _:
-            return {}
-    judged = judge_level(dispersion, indicator.better, peers["status"].to_numpy().astype(str))
-    found = zip(judged.id, judged.reason, strict=True)
-    return {
-        code: Judged(str(verdict), str(reason))
-        for code, (verdict, reason) in zip(peers["area_code"], found, strict=True)
-    }
+    wanted = standardised and indicator.can_be_standardised
+    estimates, judged = assess_level(release, indicator, level, map_id, period, standardised=wanted)
+    found = zip(estimates["area_code"], judged.id, judged.reason, strict=True)
+    return {code: Judged(str(verdict), str(reason)) for code, verdict, reason in found}
 
 
 @dataclass(frozen=True)
 class Process:
     """The newest months of one area against its own past.
 
-    ``months``: one row a month, oldest first, columns ``month value status is_provisional centre lower_limit
-    upper_limit signal``; null = none, values and limits in the unit of the indicator, ``status`` that of the estimate,
-    ``signal`` as in ``ProcessChart.variation``.
+    ``months``: one row a month, oldest first, columns ``month value adjusted status is_provisional centre
+    lower_limit upper_limit signal``; ``value`` as counted, ``adjusted`` freed of the season; null = none. Values and
+    limits in the unit of the indicator, ``status`` that of the estimate, ``signal`` as in ``ProcessChart.variation``.
     ``since``: first month of the unbroken row of signals that the verdict rests on; None without one.
     """
 
@@ -142,76 +112,30 @@ def process_months(release: Release) -> tuple[Period, ...]:
 
 
 @per_release
-def area_process(release: Release, indicator_id: str, area: Area, country: Area) -> Process:
-    """Return the months of :func:`process_months` for an area.
+def area_process(release: Release, indicator_id: str, area: Area) -> Process:
+    """Return the months of :func:`process_months` for an area, judged by ``kpis.assess``.
 
-    Rates are freed of the season that the whole country has: otherwise every winter is a signal. Breaks in the data
-    begin a new phase.
+    A process of too few events is drawn without limits and signals: its published counts are mostly rounding.
     """
     indicator = find_indicator(indicator_id)
-    periods = process_months(release)
-    own = evaluate(release, Query(indicator, (area,), periods))
-    whole = evaluate(release, Query(indicator, (country,), periods))
-    chart = _chart(
-        indicator, own, whole, np.array([len(breaks_within(periods[0].first, period.first)) for period in periods])
-    )
-    change = judge_change(chart, indicator.better)
-    judged = Judged(str(change.id), str(change.reason))
-    usual = own["numerator"].median()
-    if judged.verdict != "not_assessed" and isinstance(usual, float) and usual < EVENTS_A_MONTH:
-        return Process(_months(own, chart, indicator, is_judged=False), Judged("cannot_tell", "too_few"), None)
-    months = _months(own, chart, indicator, is_judged=True)
-    return Process(months, judged, _since(months))
-
-
-def _months(own: pl.DataFrame, chart: ProcessChart, indicator: Indicator, is_judged: bool) -> pl.DataFrame:
-    """Return the columns of ``Process.months``; a process that is not judged has neither limits nor signals."""
-    months = pl.DataFrame(
+    changes = assess_change(release, indicator, (area,), months=SPARK_MONTHS)
+    judged = Judged(str(changes.verdicts.id[0]), str(changes.verdicts.reason[0]))
+    chart = changes.chart
+    months = changes.estimates.select(pl.col("period_first").alias("month"), "value", "status", "is_provisional")
+    drawn = pl.DataFrame(
         {
-            "month": own["period_first"],
-            "value": chart.value,
-            "status": own["status"],
-            "is_provisional": own["is_provisional"],
-            "centre": chart.centre,
-            "lower_limit": chart.lower,
-            "upper_limit": chart.upper,
-            "signal": chart.variation(indicator.better),
+            "adjusted": chart.value[0],
+            "centre": chart.centre[0],
+            "lower_limit": chart.lower[0],
+            "upper_limit": chart.upper[0],
+            "signal": chart.variation(indicator.better)[0],
         }
-    ).with_columns(pl.col("value", "centre", "lower_limit", "upper_limit").fill_nan(None))
-    if not is_judged:
-        months = months.with_columns(
-            pl.lit(None, pl.Float64).alias(name) for name in ("centre", "lower_limit", "upper_limit")
-        ).with_columns(signal=pl.lit("none"))
-    return months
-
-
-def _chart(indicator: Indicator, own: pl.DataFrame, whole: pl.DataFrame, phase: np.ndarray) -> ProcessChart:
-    provisional = own["is_provisional"].to_numpy()
-    events, at_risk = _array(own, "numerator"), _array(own, "denominator")
-    match indicator.kind:
-        case "rate":
-            calendar = own["period_first"].dt.month().to_numpy()
-            factors = month_factors(_array(whole, "numerator"), _array(whole, "denominator"), calendar)
-            season = np.nan_to_num(factors, nan=1.0)[calendar - 1]
-            return rate_chart(events, at_risk * season, indicator.per, phase=phase, provisional=provisional)
-        case "proportion":
-            return share_chart(events, at_risk, indicator.per, phase=phase, provisional=provisional)
-        case _:
-            return xmr_chart(_array(own, "value"), phase=phase, provisional=provisional)
-
-
-def _since(months: pl.DataFrame) -> date | None:
-    since = None
-    for row in reversed(list(months.filter(~pl.col("is_provisional")).iter_rows(named=True))):
-        if row["signal"] == "none":
-            break
-        since = row["month"]
-    return since
-
-
-def _array(estimates: pl.DataFrame, column: str) -> np.ndarray:
-    """Return a column with NaN for what is missing, as the statistics want it."""
-    return estimates[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    )
+    if judged.reason == "too_few":
+        unbounded = [pl.lit(None, pl.Float64).alias(name) for name in ("centre", "lower_limit", "upper_limit")]
+        drawn = drawn.with_columns(*unbounded, pl.lit("none").alias("signal"))
+    months = pl.concat([months, drawn.with_columns(pl.col(pl.Float64).fill_nan(None))], how="horizontal")
+    return Process(months, judged, changes.since(0) if judged.verdict not in ("cannot_tell", "not_assessed") else None)
 
 
 @per_release

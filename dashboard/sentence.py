@@ -151,12 +151,11 @@ def overview(
             key = "overview.calm_country" if is_country else "overview.calm"
         return words(key, area=capitalised(area), count=count, total=of)
     number = sum(len(names) for names in findings.values())
-    first = words(
-        "overview.one" if number == 1 else "overview.several",
-        area=area,
-        number=capitalised(words.count(number)),
-        count=of,
+    key = f"overview.{'one' if number == 1 else 'several'}{'_country' if is_country else ''}"
+    named, counted = (
+        (capitalised(area), words.count(number)) if is_country else (area, capitalised(words.count(number)))
     )
+    first = words(key, area=named, number=counted, count=of)
     told = [
         words("overview.finding", verdict=capitalised(verdict), names=words.listing(list(names)))
         for verdict, names in findings.items()

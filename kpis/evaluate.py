@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kpis import counts, rates
+from kpis import counts, goal, protection, rates
 from kpis.area import Area
 from kpis.counts import SEXES, BoolArray, FloatArray, IntArray
-from kpis.indicator import Count, Indicator, Kind
-from kpis.period import Grain, Period, add_months, months_between, periods_between
+from kpis.indicator import Count, Indicator, Kind, load_indicators
+from kpis.period import Grain, Period, add_months, breaks_within, months_between, periods_between
 from kpis.release import AGE_BANDS, Release
 
 By = Literal["group", "age", "sex"]
@@ -69,6 +69,7 @@ NOTES = (
     "follow_up_incomplete",  # the 30 days after the last month are not over in the data
     "population_carried",  # the population of another quarter stands in for one that is not delivered
     "age_bands_merged",  # an age band without inhabitants was standardised together with its neighbour
+    "crosses_break",  # the period holds months of before and after a break in the data
 )
 
 
@@ -126,7 +127,8 @@ def evaluate(release: Release, query: Query) -> pl.DataFrame:
     grid = _Grid.of(release, query)
     numerator = _count(release, query, grid, query.indicator.numerator)
     denominator = _count(release, query, grid, query.indicator.denominator)
-    estimate = _ESTIMATORS[query.indicator.kind](release, query, numerator, denominator)
+    noise = _noise(release, query, numerator, denominator)
+    estimate = _ESTIMATORS[query.indicator.kind](release, query, numerator, denominator, noise)
     status, note = _availability(release, query, grid, estimate)
     return _frame(release, query, estimate, status, note)
 
@@ -192,6 +194,9 @@ def _count(release: Release, query: Query, grid: _Grid, count: Count) -> npt.NDA
     population has one group where diagnosis groups are asked for, because it is the same for all of them.
     """
     indicator, measure = query.indicator, count.definition
+    if measure.table == "goal":
+        started, on_track = _goals(release, query)
+        return (on_track if measure.name == "n_goal_on_track" else started)[:, :, None, None]
     if measure.table == "municipality_month":
         monthly = [counts.monthly(release, measure.name, category) for category in count.categories or (None,)]
         return np.stack([grid.total(array) for array in monthly], axis=-1)[:, :, None, :]
@@ -228,6 +233,90 @@ def _bands(indicator: Indicator) -> slice:
     return slice(AGE_BANDS.index(people.age_from), stop)
 
 
+def _common_goals(release: Release, area: Area) -> tuple[goal.Goal, ...]:
+    """Common goals of the area itself and of areas that lie wholly inside it."""
+    inside = set(area.municipalities)
+    return tuple(
+        one
+        for one in goal.goals(release)
+        if one.scope == "common" and (place := goal.goal_area(release, one)) and inside.issuperset(place.municipalities)
+    )
+
+
+def _goals(release: Release, query: Query) -> tuple[IntArray, IntArray]:
+    """[areas, periods]: common goals that had begun and could be assessed, and those of them on track.
+
+    A goal is assessed on the twelve months that end with the period, against its path at their end, from the first
+    period after its baseline.
+    """
+    started = np.zeros((len(query.areas), len(query.periods)), dtype=np.int64)
+    on_track = np.zeros_like(started)
+    years = tuple(Period.containing(period.last, "rolling12") for period in query.periods)
+    wanted = [set(_common_goals(release, area)) for area in query.areas]
+    for one in dict.fromkeys(item for items in wanted for item in sorted(items, key=lambda item: item.goal_id)):
+        place, indicator = goal.goal_area(release, one), load_indicators().get(one.indicator)
+        if place is None or indicator is None or indicator.better == "neither":
+            continue
+        found = evaluate(release, Query(indicator, (place,), years))
+        value, lower, upper = (
+            found[column].cast(pl.Float64).fill_null(np.nan).to_numpy() for column in ("value", "lower", "upper")
+        )
+        interval = rates.Interval(value, lower, upper, found["status"].to_numpy().astype(str), np.array("none"))
+        required = np.array([one.required(period.end) for period in query.periods])
+        is_due = np.array([one.is_due(period) for period in query.periods])
+        status = goal.status(interval, required, one.target_value, is_due, indicator.better)
+        has_begun = np.array([one.has_begun(period) for period in query.periods]) & (status != "not_assessed")
+        concerned = np.array([one in items for items in wanted])[:, None]
+        started += concerned & has_begun
+        on_track += concerned & has_begun & np.isin(status, goal.IS_ON_TRACK)
+    return started, on_track
+
+
+# --- Rounding: what the protection of the counts adds to their uncertainty ----------------------------------
+
+
+class Noise(NamedTuple):
+    """Error variance of numerator and denominator by the rounding of published counts, [areas, periods, groups]."""
+
+    numerator: FloatArray
+    denominator: FloatArray
+
+
+def rounding_noise(release: Release, query: Query) -> Noise:
+    """How far the counts of a query's estimates may lie from the true ones; see `kpis.protection`."""
+    grid = _Grid.of(release, query)
+    numerator, denominator = (
+        _count(release, query, grid, count) for count in (query.indicator.numerator, query.indicator.denominator)
+    )
+    return _noise(release, query, numerator, denominator)
+
+
+def _noise(release: Release, query: Query, numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Noise:
+    counted = (query.indicator.numerator, numerator), (query.indicator.denominator, denominator)
+    return Noise(*(_rounding(release, query, count, total.sum(axis=-1)) for count, total in counted))
+
+
+def _rounding(release: Release, query: Query, count: Count, total: npt.NDArray[Any]) -> FloatArray:
+    measure = count.definition
+    if protection.chain_variance(release) == 0 or measure.table in ("population", "goal"):
+        return np.zeros(total.shape)
+    municipalities = np.array([len(area.municipalities) for area in query.areas])
+    runs = [_runs(query, count, period) for period in query.periods]
+    return protection.rounding_variance(release, np.multiply.outer(municipalities, runs)[:, :, None], total)
+
+
+def _runs(query: Query, count: Count, period: Period) -> int:
+    """Runs of rounding that one municipality's count touches in a period."""
+    indicator, measure = query.indicator, count.definition
+    if measure.table == "municipality_month":
+        return protection.monthly_runs(measure, len(count.categories) or 1, period)
+    groups = 1 if query.by == "group" else len(indicator.group_ids)
+    bands = range(len(AGE_BANDS))[_bands(indicator)]
+    sexes = 1 if query.by == "sex" or indicator.population.sex else 2
+    # A single band has the same runs whichever it is.
+    return groups * protection.cube_runs(measure, bands[:1] if query.by == "age" else bands, sexes, period)
+
+
 # --- Estimators: from counts to values with limits ----------------------------------------------------------
 
 
@@ -240,26 +329,43 @@ class _Estimate(NamedTuple):
     is_merged: BoolArray | np.bool_ = np.False_  # empty age bands were joined with their neighbours
 
 
-def _rate(release: Release, query: Query, events: IntArray, person_years: FloatArray) -> _Estimate:
+def _rate(release: Release, query: Query, events: IntArray, person_years: FloatArray, noise: Noise) -> _Estimate:
     indicator = query.indicator
     numerator, denominator = _summed(events, person_years)
     if not query.standardised or indicator.standard is None:
-        interval = rates.crude_rate(numerator, denominator, indicator.per, query.confidence)
+        interval = rates.crude_rate(
+            numerator, denominator, indicator.per, query.confidence, extra_variance=noise.numerator
+        )
         return _Estimate(interval, numerator, denominator)
     people = np.s_[None, _sexes(indicator), _bands(indicator)]
     weights = _strata(query, counts.standard(release, indicator.standard)[people])
     strata = _merge_empty_bands(*np.broadcast_arrays(events.astype(float), person_years, weights))
-    interval = rates.direct_rate(strata.events, strata.person_years, strata.weights, indicator.per, query.confidence)
+    interval = rates.direct_rate(
+        strata.events,
+        strata.person_years,
+        strata.weights,
+        indicator.per,
+        query.confidence,
+        extra_variance=_rounding_of_strata(release, query, strata, noise.numerator),
+    )
     return _Estimate(interval, numerator, denominator, strata.is_merged)
 
 
-def _proportion(release: Release, query: Query, part: IntArray, whole: IntArray) -> _Estimate:
+def _proportion(release: Release, query: Query, part: IntArray, whole: IntArray, noise: Noise) -> _Estimate:
+    """With both counts taken as rounded apart; a part and its whole err the same way, so this is on the wide side."""
     numerator, denominator = _summed(part, whole)
-    interval = rates.proportion(numerator, denominator, query.indicator.per, query.confidence)
+    interval = rates.proportion(
+        numerator,
+        denominator,
+        query.indicator.per,
+        query.confidence,
+        extra_variance=noise.numerator,
+        extra_variance_trials=noise.denominator,
+    )
     return _Estimate(interval, numerator, denominator)
 
 
-def _ratio(release: Release, query: Query, amount: IntArray, base: npt.NDArray[Any]) -> _Estimate:
+def _ratio(release: Release, query: Query, amount: IntArray, base: npt.NDArray[Any], noise: Noise) -> _Estimate:
     """Without limits: days and places are not independent events, and nothing tells how they cluster."""
     numerator, denominator = _summed(amount, base)
     is_defined = denominator > 0
@@ -270,11 +376,12 @@ def _ratio(release: Release, query: Query, amount: IntArray, base: npt.NDArray[A
     return _Estimate(interval, numerator, denominator)
 
 
-def _median(release: Release, query: Query, by_band: IntArray, _: IntArray) -> _Estimate:
+def _median(release: Release, query: Query, by_band: IntArray, _: IntArray, noise: Noise) -> _Estimate:
     """The median of a banded quantity: the value at rank n/2, found by a straight line within its band.
 
     Limits: the values at the ranks n/2 ± z·√n/2, the order statistics of a binomial with p = ½ (Conover 1999,
-    Practical Nonparametric Statistics, §3.2). The highest band has no upper end: what lies in it is given as
+    Practical Nonparametric Statistics, §3.2), with the rounding of the bands (half of each error, for a band lies
+    below the median or above it) added under the root. The highest band has no upper end: what lies in it is given as
     its lower end, to be read as "at least".
     """
     lower_ends = [float(category) for category in query.indicator.numerator.categories]
@@ -283,7 +390,7 @@ def _median(release: Release, query: Query, by_band: IntArray, _: IntArray) -> _
     nothing = np.zeros((*numerator.shape, 1), dtype=np.int64)
     below = np.concatenate([nothing, np.cumsum(by_band, axis=-1)], axis=-1)  # events below each of `ends`
     middle = denominator / 2
-    half = rates.normal_quantile(query.confidence) * np.sqrt(denominator) / 2
+    half = rates.normal_quantile(query.confidence) * np.sqrt(denominator + noise.numerator) / 2
     value, lower, upper = (
         _value_at(rank, below, ends) * query.indicator.per for rank in (middle, middle - half, middle + half)
     )
@@ -302,7 +409,7 @@ def _value_at(rank: FloatArray, below: IntArray, ends: FloatArray) -> FloatArray
     return (ends[band - 1] + share * (ends[band] - ends[band - 1]))[..., 0]
 
 
-_ESTIMATORS: dict[Kind, Callable[[Release, Query, Any, Any], _Estimate]] = {
+_ESTIMATORS: dict[Kind, Callable[[Release, Query, Any, Any, Noise], _Estimate]] = {
     "rate": _rate,
     "proportion": _proportion,
     "ratio": _ratio,
@@ -344,6 +451,29 @@ def _merge_empty_bands(events: FloatArray, person_years: FloatArray, weights: Fl
     return _Strata(events, person_years, weights, is_merged)
 
 
+def _rounding_of_strata(release: Release, query: Query, strata: _Strata, noise: FloatArray) -> FloatArray | float:
+    """[areas, periods, groups, 1]: error variance that, given to each stratum, is that of the standardised rate.
+
+    Rounding moves events between neighbouring ages but keeps their sum. With the slope f = weight ÷ person-years of
+    each stratum and its mean f̄ by events, the error of Σ fO is that of the sum, f̄²·noise, and that of the moves,
+    Σ (f − f̄)²·v·O: a fifth of the events carries the other four, of any age, to its own cell.
+    """
+    variance = protection.chain_variance(release)
+    if variance == 0:
+        return 0.0
+    share = strata.weights / np.maximum(strata.weights.sum(axis=-1, keepdims=True), 1.0)
+    slope = np.where(strata.person_years > 0, share / np.where(strata.person_years > 0, strata.person_years, 1.0), 0.0)
+    events = strata.events.sum(axis=-1, keepdims=True)
+    middle = (slope * strata.events).sum(axis=-1, keepdims=True) / np.where(events > 0, events, 1.0)
+    months = np.array([months_between(period.first, period.end) for period in query.periods])
+    municipalities = np.array([len(area.municipalities) for area in query.areas])
+    cells = np.multiply.outer(municipalities, months)[:, :, None, None] * len(query.indicator.group_ids)
+    moved = variance * np.minimum(strata.events, cells)
+    wanted = middle[..., 0] ** 2 * noise + ((slope - middle) ** 2 * moved).sum(axis=-1)
+    squares = (slope**2).sum(axis=-1)
+    return (wanted / np.where(squares > 0, squares, 1.0))[..., None]
+
+
 # --- Availability: what can be said, and what may be --------------------------------------------------------
 
 
@@ -356,6 +486,8 @@ def _availability(
     if any(measure.is_about_acute_places for measure in measures):
         is_concerned = counts.may_have_acute_places(release)
     is_relevant = np.logical_or.reduceat(is_concerned[grid.members], grid.area_starts)[:, None, None]
+    if any(measure.table == "goal" for measure in measures):
+        is_relevant = np.array([bool(_common_goals(release, area)) for area in query.areas])[:, None, None]
 
     months_missing = grid.total(counts.missing(release, measures) * is_concerned)[:, :, None]
     is_outside = (months_missing > 0) | grid.is_outside[:, None]
@@ -376,7 +508,8 @@ def _availability(
         [np.array("not_relevant"), np.array("not_received"), np.array("hidden")],
         estimate.interval.status,
     )
-    flags = (is_outside, is_unfollowed, is_carried, estimate.is_merged & (status == "ok"))
+    is_across = np.array([bool(breaks_within(period.first, period.last)) for period in query.periods])[:, None]
+    flags = (is_outside, is_unfollowed, is_carried, estimate.is_merged & (status == "ok"), is_across & (status == "ok"))
     note = sum(np.broadcast_to(flag, shape).astype(np.int64) << bit for bit, flag in enumerate(flags))
     return status, np.where(status == "not_relevant", 0, note)
 

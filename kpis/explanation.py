@@ -45,7 +45,9 @@ def note_words(language: Language) -> dict[str, str]:
 
 def statistics(indicator: Indicator, language: Language) -> str:
     """How values and limits of the indicator are found, with sources, in a few sentences."""
-    keys = [indicator.kind, *(["standardised"] if indicator.can_be_standardised else []), "protection"]
+    keys = [indicator.kind, *(["standardised"] if indicator.can_be_standardised else [])]
+    if indicator.numerator.definition.table != "goal":  # goals are counted, not rounded
+        keys.append("protection")
     sentences = [_texts()["statistics"][key][language] for key in keys]
     return " ".join(sentences).replace("{per}", _number(indicator.per, 0, language))
 
@@ -67,11 +69,19 @@ def current_value(estimates: pl.DataFrame, indicator: Indicator, language: Langu
     (row,) = estimates.iter_rows(named=True)
     if row["value"] is None:
         return f"{row['period']}: {status_words(language)[row['status']]}"
-    value = f"{_number(row['value'], 1, language)} {indicator.texts(language).unit}"
+    decimals = _decimals(row["lower"], row["upper"])
+    value = f"{_number(row['value'], decimals, language)} {indicator.texts(language).unit}"
     if row["lower"] is None:
         return f"{row['period']}: {value}"
-    lower, upper = (_number(row[limit], 1, language) for limit in ("lower", "upper"))
+    lower, upper = (_number(row[limit], decimals, language) for limit in ("lower", "upper"))
     return f"{row['period']}: {value} ({_word('interval', language).format(lower=lower, upper=upper)})"
+
+
+def _decimals(lower: float | None, upper: float | None) -> int:
+    """One decimal; of a narrow interval so many, at most three, that its limits read as different."""
+    if lower is None or upper is None:
+        return 1
+    return next((places for places in (1, 2) if round(lower, places) != round(upper, places)), 3)
 
 
 def page_word(key: str, language: Language) -> str:
@@ -126,7 +136,10 @@ def _calculation(indicator: Indicator, language: Language) -> list[str]:
     else:
         ages = _word("everybody", language)
     sex = f", {_word(f'sex_{people.sex}', language)}" if people.sex else ""
-    return [f"{count('numerator')} · {count('denominator')} · × {_number(indicator.per, 0, language)} · {ages}{sex}"]
+    parts = [count("numerator"), count("denominator"), f"× {_number(indicator.per, 0, language)}"]
+    if indicator.numerator.definition.table != "goal":
+        parts.append(f"{ages}{sex}")
+    return [" · ".join(parts)]
 
 
 def _codes(indicator: Indicator, language: Language) -> Iterator[str]:

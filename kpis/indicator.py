@@ -63,10 +63,11 @@ class Measure:
     """A count of the release that an indicator can name."""
 
     name: str
-    table: str  # cube, municipality_month or population
+    table: str  # cube, municipality_month, population or goal
     deliveries: tuple[str, ...]  # kinds that must be delivered for the count to exist
     is_followed: bool = False  # complete only 30 days after the month has ended
     is_about_acute_places: bool = False  # has no meaning where a municipality has none
+    is_decided: bool = False  # set by somebody, so that a process chart has nothing to say about it
     is_unknown_when_absent: bool = False  # a municipality without any is not known, where others are zero
 
 
@@ -88,10 +89,12 @@ def _measures() -> dict[str, Measure]:
             for name in ("n_place_followed", "n_place_admitted_7", "n_place_admitted_30")
         ),
         *(
+            Measure(name, "municipality_month", (capacity,), is_about_acute_places=True, is_decided=True)
+            for name in ("place_days_normed", "place_days_available")
+        ),
+        *(
             Measure(name, "municipality_month", (capacity,), is_about_acute_places=True)
             for name in (
-                "place_days_normed",
-                "place_days_available",
                 "place_days_occupied",
                 "days_reported",
                 "days_over_capacity",
@@ -99,6 +102,8 @@ def _measures() -> dict[str, Measure]:
             )
         ),
         Measure("days_after_ready", "municipality_month", ("faerdigbehandlede",)),
+        # Counted by evaluating the goals' own indicators, whose deliveries decide whether a goal is assessed.
+        *(Measure(name, "goal", ()) for name in ("n_goal", "n_goal_on_track")),
         Measure("person_years", "population", ()),
         Measure("person_days", "population", ()),
     ]
@@ -179,7 +184,7 @@ class Indicator(_Part):
     Kinds, all of them numerator ÷ denominator × `per`:
     - rate: events per person-years; Poisson interval; can be standardised where age and sex are known
     - proportion: a part of the whole; Wilson interval
-    - ratio: capacity, occupancy, days; no interval, because the counts are not independent events
+    - ratio: capacity, occupancy, days, goals; no interval, because the counts are not independent events
     - median: of the categories of the numerator, lower ends of bands; the denominator is the same count
     """
 
@@ -261,7 +266,7 @@ def _faults_of_counts(indicator: Indicator) -> list[str]:
     expected: dict[Kind, bool] = {
         "rate": denominator.name == "person_years" and numerator.table != "population",
         "proportion": denominator.table == numerator.table != "population",
-        "ratio": numerator.table == "municipality_month",
+        "ratio": numerator.table == "municipality_month" or denominator.table == numerator.table == "goal",
         "median": indicator.numerator == indicator.denominator and numerator.name == "n_place_stay",
     }
     if not expected[indicator.kind]:

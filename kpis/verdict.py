@@ -93,6 +93,15 @@ REASONS: tuple[Reason, ...] = (
     Reason("no_target", "intet mål er sat", "no goal is set"),
     Reason("no_data", "data er ikke modtaget endnu", "data have not been received yet"),
     Reason("few_points", "for få måneder siden sidste skift", "too few months since the last break"),
+    Reason("no_interval", "tallet har intet usikkerhedsinterval", "the figure has no uncertainty interval"),
+    Reason(
+        "decided", "tallet besluttes og svinger ikke af sig selv", "the figure is decided and does not vary by itself"
+    ),
+    Reason("across_break", "et databrud ligger imellem", "a break in the data lies between"),
+    Reason("not_begun", "målet er ikke begyndt endnu", "the goal has not begun yet"),
+    Reason("no_baseline", "målets udgangspunkt mangler", "the baseline of the goal is missing"),
+    Reason("no_direction", "hverken højt eller lavt er godt i sig selv", "neither high nor low is good in itself"),
+    Reason("unknown", "området eller indikatoren kendes ikke", "the area or the indicator is not known"),
     Reason("wide_interval", "usikkerheden er for stor", "the uncertainty is too large"),
 )
 BY_ID = {verdict.id: verdict for verdict in VOCABULARY}

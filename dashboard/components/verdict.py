@@ -7,6 +7,10 @@ from dashboard.words import Words
 from kpis.explanation import status_words
 from kpis.verdict import BY_ID, REASONS
 
+CALM = ("as_expected", "no_signal")
+SILENT = ("cannot_tell", "not_assessed")
+CHANGES = ("improving", "worsening", "rising", "falling")
+
 _REASONS = {reason.id: reason for reason in REASONS}
 
 

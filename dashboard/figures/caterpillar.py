@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from dashboard.figures.plotly import GROUP, MARGIN, OTHERS, OWN, STRONG, axis, layout
@@ -67,7 +68,7 @@ def caterpillar(
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )
-    numbers = axis(tickformat=",~f")
+    numbers = axis(tickformat=",~f", range=_span(shown), autorange=False)
     places = axis(showgrid=False, range=[-1, shown.height])
     if is_list:
         places |= {
@@ -86,7 +87,7 @@ def caterpillar(
         "layout": layout(
             words,
             **{f"{place}axis": places, f"{size}axis": numbers},
-            margin=MARGIN | ({"b": 48} if is_list else {"r": 84}),
+            margin=MARGIN | ({"b": 48} if is_list else {"r": 110}),
             shapes=_lines(country, size),
             annotations=[
                 _title(axis_title, is_list),
@@ -95,6 +96,22 @@ def caterpillar(
             ],
         ),
     }
+
+
+def _span(shown: pl.DataFrame) -> list[float]:
+    """Ends of the axis: every value, and the intervals of all but the few widest, whose lines run off the edge.
+
+    One tiny municipality would otherwise squeeze all others into a third of the height.
+    """
+    if shown.is_empty():
+        return [0.0, 1.0]
+    values = shown["value"].to_numpy()
+    lower, upper = shown["lower"].drop_nulls().to_numpy(), shown["upper"].drop_nulls().to_numpy()
+    few = shown.height <= NAMED_UP_TO  # a list has room for every line
+    low = min(values.min(), *np.quantile(lower, [0.0 if few else 0.03])) if lower.size else values.min()
+    high = max(values.max(), *np.quantile(upper, [1.0 if few else 0.97])) if upper.size else values.max()
+    margin = 0.05 * ((high - low) or abs(high) or 1.0)
+    return [float(low - margin), float(high + margin)]
 
 
 def _title(text: str, is_list: bool) -> dict[str, Any]:

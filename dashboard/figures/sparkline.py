@@ -28,10 +28,10 @@ def sparkline(months: pl.DataFrame, label: str, words: Words) -> str:
     A month without a value and a break in the data interrupt the line; two months at least have a value.
     ``label`` is what is read aloud.
     """
-    rows = list(months.drop_nulls("value").iter_rows(named=True))
+    rows = list(months.drop_nulls("adjusted").iter_rows(named=True))
     first, last = months["month"][0], months["month"][-1]
     span = months_between(first, last)
-    edges = [row[name] for row in rows for name in ("value", "lower_limit", "upper_limit") if row[name] is not None]
+    edges = [row[name] for row in rows for name in ("adjusted", "lower_limit", "upper_limit") if row[name] is not None]
     low, high = min(edges), max(edges)
 
     def x(month: date) -> float:
@@ -40,7 +40,7 @@ def sparkline(months: pl.DataFrame, label: str, words: Words) -> str:
     def y(value: float) -> float:
         return _BOTTOM - (value - low) / (high - low or 1) * (_BOTTOM - _TOP)
 
-    def at(row: Month, name: str = "value") -> tuple[float, float]:
+    def at(row: Month, name: str = "adjusted") -> tuple[float, float]:
         return x(row["month"]), y(row[name])
 
     parts = []

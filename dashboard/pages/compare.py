@@ -1,6 +1,6 @@
 """Sammenlign: one indicator, all areas of a level by size, own area and group in front of the country."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,19 @@ from dashboard.components.controls import Option, segments, select
 from dashboard.components.figure import figure_block, graph
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
+from dashboard.components.verdict import SILENT, verdict_text
 from dashboard.figures.caterpillar import caterpillar, height, mark_key
 from dashboard.pages import Body
-from dashboard.readings import Estimate, area_estimate, complete_periods, latest_period, level_estimates
+from dashboard.readings import (
+    NOT_ASSESSED,
+    Estimate,
+    Judged,
+    area_estimate,
+    complete_periods,
+    latest_period,
+    level_estimates,
+    level_verdicts,
+)
 from dashboard.selection import COUNTRY, Catalogue, Notice, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import Area, levels
@@ -43,6 +53,7 @@ class Comparison:
     country: Estimate
     is_group_only: bool
     digits: int
+    verdicts: Mapping[str, Judged]  # by area code, of all areas of the level; empty where nothing is judged
 
     @property
     def group_codes(self) -> tuple[str, ...]:
@@ -73,7 +84,7 @@ def page(selection: Selection, release: Release) -> Body:
         ),
         figure_block(text, chart, twin, _actions(shown, selection, words), words, selection.table),
         *_without(shown, selection, words),
-        html.P(words("compare.note"), className="quiet small"),
+        *([html.P(words("compare.note"), className="quiet small")] if shown.peers["lower"].count() else []),
     ]
     if shown.peers["is_provisional"].any():
         parts.insert(1, html.P(words("compare.provisional"), className="quiet"))
@@ -116,6 +127,7 @@ def _compared(selection: Selection, release: Release, known: Catalogue) -> Compa
         country,
         is_group_only,
         digits,
+        level_verdicts(release, indicator.id, selection.level, selection.map, period, standardised),
     )
 
 
@@ -152,6 +164,18 @@ def group_options(selection: Selection, known: Catalogue, words: Words) -> list[
 
 
 def _sentence(shown: Comparison, selection: Selection, words: Words) -> str:
+    """Say how the areas lie, and of the own area the same verdict that its overview gives."""
+    told = _position(shown, selection, words)
+    judged = shown.verdicts.get(shown.own_area.code, NOT_ASSESSED) if shown.own_area else NOT_ASSESSED
+    if judged.verdict in SILENT:
+        return told
+    verdict = words(
+        "compare.judged", verdict=verdict_text(judged.verdict, words), levels=_peers_text(shown, selection, words)
+    )
+    return f"{told} {verdict}"
+
+
+def _position(shown: Comparison, selection: Selection, words: Words) -> str:
     return sentence.comparison(
         shown.own,
         sentence.capitalised(sentence.area_name(shown.own_area, words)) if shown.own_area else "",
@@ -225,7 +249,7 @@ def _table(shown: Comparison, selection: Selection, words: Words) -> html.Div:
         )
         for row in ordered
     ]
-    columns = ("area", "value", "lower", "upper", "numerator", "denominator", "against")
+    columns = ("area", "value", "lower", "upper", "numerator", "denominator", "against", "verdict")
     caption = words("compare.table_caption", name=shown.texts.name, period=period_text(shown.period, words))
     return data_table(caption, [words(f"compare.column_{name}") for name in columns], rows, numeric=(0, 1, 2, 3, 4))
 
@@ -235,6 +259,7 @@ def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: 
         return words.number(row[column], digits) if row[column] is not None else ""
 
     relation = sentence.relation(row, shown.country, words) if kind != "country" else None
+    judged = shown.verdicts.get(row["area_code"])
     cells = [
         sentence.value_text(row, shown.digits, words),
         number("lower", shown.digits),
@@ -242,6 +267,7 @@ def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: 
         number("numerator", 0),
         number("denominator", 0),
         relation or "",
+        verdict_text(judged.verdict, words) if judged else "",
     ]
     return Row(name or row["area_name"], cells, kind)
 

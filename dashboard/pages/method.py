@@ -54,6 +54,11 @@ def _of_all(selection: Selection, release: Release, words: Words) -> Body:
             ),
             html.Section([html.H2(words("method.indicators")), html.Ul(focus_areas, className="tiles")]),
             html.Section([html.H2(words("method.common")), *common], className="prose"),
+            html.Section(
+                [html.H2(words("method.verdicts_title")), html.P(words("method.verdicts"))],
+                className="prose",
+                id="vurdering",
+            ),
             *rules,
             *sql,
         ],

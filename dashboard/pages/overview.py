@@ -12,7 +12,7 @@ from dashboard.components.attributes import aria
 from dashboard.components.controls import select
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
-from dashboard.components.verdict import reason_text, verdict_mark, verdict_text
+from dashboard.components.verdict import CALM, CHANGES, SILENT, reason_text, verdict_mark, verdict_text
 from dashboard.figures.sparkline import sparkline, sparkline_key
 from dashboard.figures.strip import strip, strip_key
 from dashboard.pages import Body
@@ -38,9 +38,6 @@ from kpis.period import Period
 from kpis.release import Release
 
 MOST_ROWS = 6
-CALM = ("as_expected", "no_signal")
-SILENT = ("cannot_tell", "not_assessed")
-CHANGES = ("improving", "worsening", "rising", "falling")
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ def _line(indicator: Indicator, scope: _Scope) -> Line:
 
 
 def _process(indicator: Indicator, scope: _Scope) -> Process:
-    return area_process(scope.release, indicator.id, scope.area, scope.country)
+    return area_process(scope.release, indicator.id, scope.area)
 
 
 def _conclusion(headlines: list[Line], scope: _Scope) -> str:
@@ -259,12 +256,23 @@ def _row(line: Line, scope: _Scope, is_first: bool) -> html.Tr:
     return html.Tr(
         [
             html.Th([*eyebrow, name, unit], scope="row", role="rowheader"),
-            html.Td(value, className="value", role="cell"),
+            html.Td([*value, html.Span(_benchmarks(line, scope), className="unit")], className="value", role="cell"),
             html.Td(_strip(line, scope), className="strip", role="cell"),
             html.Td(_spark(line, scope), className="spark", role="cell"),
             html.Td(_verdict(line, scope), className="verdict", role="cell"),
         ],
         role="row",
+    )
+
+
+def _benchmarks(line: Line, scope: _Scope) -> str:
+    """Return the figures of the group and the country that the value is compared with."""
+    beside = [(scope.group.name, line.group)] if scope.group else []
+    beside += [] if scope.is_country else [(scope.words("area.in_country"), line.country)]
+    return " · ".join(
+        f"{name} {scope.words.number(row['value'], line.own_digits)}"
+        for name, row in beside
+        if row is not None and row["value"] is not None
     )
 
 
@@ -299,7 +307,7 @@ def _strip(line: Line, scope: _Scope) -> Any:
 def _spark(line: Line, scope: _Scope) -> Any:
     words = scope.words
     months = _process(line.indicator, scope).months
-    if months.drop_nulls("value").height < 2:
+    if months.drop_nulls("adjusted").height < 2:
         return html.Span(words("spark.empty"), className="missing small")
     signals = months.filter(pl.col("signal") != "none")["month"]
     told = (
@@ -393,7 +401,7 @@ def _months(lines: list[Line], scope: _Scope) -> html.Details:
         Row(
             words.month(months[0]["month"])
             + (f" ({words('overview.provisional')})" if months[0]["is_provisional"] else ""),
-            [sentence.value_text(month, line.own_digits, words) for line, month in zip(lines, months, strict=True)],
+            [_month_text(month, line, words) for line, month in zip(lines, months, strict=True)],
         )
         for months in zip(*shown, strict=True)
     ]
@@ -402,6 +410,14 @@ def _months(lines: list[Line], scope: _Scope) -> html.Details:
     table = data_table(caption, columns, rows, numeric=range(len(lines)))
     note = html.P(words("overview.months_note"), className="quiet small")
     return html.Details([html.Summary(caption), note, table])
+
+
+def _month_text(month: dict[str, Any], line: Line, words: Words) -> str:
+    """Return the value as counted, and behind it the seasonally adjusted one that is drawn, where they differ."""
+    counted = sentence.value_text(month, line.own_digits, words)
+    if month["value"] is None or month["adjusted"] is None or line.indicator.kind != "rate":
+        return counted
+    return f"{counted} ({words.number(month['adjusted'], line.own_digits)})"
 
 
 def _files(line: Line, scope: _Scope) -> html.Span:

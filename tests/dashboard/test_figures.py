@@ -69,6 +69,7 @@ def months(
         {
             "month": add_months(first, place),
             "value": value,
+            "adjusted": value,
             "is_provisional": place >= len(values) - provisional,
             "centre": 10.0,
             "lower_limit": 5.0,
@@ -77,7 +78,7 @@ def months(
         }
         for place, value in enumerate(values)
     ]
-    return pl.DataFrame(rows, schema_overrides={"value": pl.Float64})
+    return pl.DataFrame(rows, schema_overrides={"value": pl.Float64, "adjusted": pl.Float64})
 
 
 def lines(svg: str, cls: str) -> list[int]:

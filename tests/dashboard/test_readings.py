@@ -73,16 +73,18 @@ def test_a_verdict_does_not_contradict_the_interval_beside_it(country, indicator
 
 def test_a_figure_without_interval_is_not_judged(country) -> None:
     period = readings.latest_period(country)
-    assert readings.level_verdicts(country, "acute_place_occupancy", "region", "2024", period, True) == {}
+    verdicts = readings.level_verdicts(country, "acute_place_occupancy", "region", "2024", period, True)
+    assert set(verdicts.values()) == {readings.Judged("not_assessed", "no_interval")}
 
 
 def test_months_are_freed_of_the_season_of_the_country(country) -> None:
     # The random country has a tenth more admissions every January than in July.
     area = catalogue(country).area(COUNTRY, "2024")
-    months = readings.area_process(country, "acute_admissions_65plus", area, area).months
+    months = readings.area_process(country, "acute_admissions_65plus", area).months
     sure = months.filter(~pl.col("is_provisional"))
     winter, summer = (
-        sure.filter(pl.col("month").dt.month().is_in(calendar))["value"].mean() for calendar in ([12, 1, 2], [6, 7, 8])
+        sure.filter(pl.col("month").dt.month().is_in(calendar))["adjusted"].mean()
+        for calendar in ([12, 1, 2], [6, 7, 8])
     )
     assert winter == pytest.approx(summer, rel=0.02)
     assert months["month"].to_list() == [period.first for period in readings.process_months(country)]
@@ -91,21 +93,8 @@ def test_months_are_freed_of_the_season_of_the_country(country) -> None:
 
 def test_a_process_of_few_events_is_neither_bounded_nor_judged(country) -> None:
     known = catalogue(country)
-    area, whole = (known.area(ref, "2024") for ref in (AreaRef("municipality", "laesoe"), COUNTRY))
-    process = readings.area_process(country, ID, area, whole)
+    process = readings.area_process(country, ID, known.area(AreaRef("municipality", "laesoe"), "2024"))
     assert process.judged == readings.Judged("cannot_tell", "too_few")
     assert process.since is None
     assert process.months["centre"].null_count() == process.months.height
     assert set(process.months["signal"]) == {"none"}
-
-
-def test_since_is_the_first_month_of_the_signals_that_still_last() -> None:
-    months = pl.DataFrame(
-        {
-            "month": [date(2025, month, 1) for month in range(1, 9)],
-            "signal": ["concern", "none", "none", "improvement", "improvement", "improvement", "none", "none"],
-            "is_provisional": [False] * 6 + [True] * 2,
-        }
-    )
-    assert readings._since(months) == date(2025, 4, 1)
-    assert readings._since(months.head(3)) is None

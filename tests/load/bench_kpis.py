@@ -5,7 +5,8 @@
 | what | aim |
 |---|---|
 | every indicator × 98 municipalities and all other areas × 120 months, with intervals | 2 s |
-| one view: seven indicators of one area, its 24 months, and the 98 municipalities of one indicator | 20 ms |
+| one view: seven indicators of an area, its 24 months, 98 municipalities | 20 ms |
+| verdicts of a level · changes of a level · potential of a level | 20 ms · 0.2 s · 0.2 s |
 | rank intervals: 10,000 draws × 98 areas × 25 indicators | 3 s |
 
 The median of five rounds, wall and CPU seconds, of a warm release (its counts are read once per process).
@@ -25,9 +26,11 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from kpis.area import areas, levels  # noqa: E402
+from kpis.assess import assess_change, assess_level  # noqa: E402
 from kpis.evaluate import Query, evaluate, newest_period  # noqa: E402
 from kpis.indicator import load_indicators  # noqa: E402
 from kpis.period import Period, periods_between  # noqa: E402
+from kpis.potential import potentials  # noqa: E402
 from kpis.release import Release, open_release  # noqa: E402
 from kpis.small_area import rank_intervals  # noqa: E402
 from tests import helpers  # noqa: E402
@@ -69,6 +72,18 @@ def main(data: Path) -> None:
     print(f"{rows} estimates; the first time, with reading: {time.perf_counter() - start:.2f} s")
     measure(f"{len(load_indicators())} indicators, all areas, 120 months", 2.0, lambda: everything(release, months))
     measure("one view", 0.02, lambda: one_view(release, months, newest_period(release)))
+    municipalities = areas(release, "municipality", "2024")
+    preventable = load_indicators()["preventable_admissions_65plus"]
+    year = newest_period(release)
+    measure(
+        "verdicts on 98 municipalities, standardised",
+        0.02,
+        lambda: assess_level(release, preventable, "municipality", "2024", year, standardised=True),
+    )
+    measure(
+        "changes of 98 municipalities over 36 months", 0.2, lambda: assess_change(release, preventable, municipalities)
+    )
+    measure("potential of 98 municipalities", 0.2, lambda: potentials(release, preventable, year))
     random = np.random.default_rng(1)
     values = random.normal(60, 6, (25, 98))
     measure("rank intervals, 10,000 × 98 × 25", 3.0, lambda: rank_intervals(values, 3.0))
