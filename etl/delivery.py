@@ -6,12 +6,15 @@ text is UTF-8, or Windows-1252 where it is not UTF-8 at all.
 
 import codecs
 import gzip
+import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, NamedTuple
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
@@ -20,16 +23,30 @@ import pyarrow.parquet
 import pyreadstat
 
 from etl.excel import Sheet, read_workbook
-from etl.file import DeliveredFile
+from etl.file import MOST_MEMBERS, REFUSED, DeliveredFile, shown
 from etl.finding import Finding, Refused
-from etl.source import Recognised, Unknown, recognise
+from etl.source import Recognised, Unknown, fold, recognise
+from kpis.reference import municipality_spellings, normalise_municipality
 
 BATCH_ROWS = 1_000_000
 BATCH_BYTES = 64 << 20
 HEADER_ROWS_LOOKED_AT = 20  # titles and notes may stand above the header of a sheet
 DELIMITERS = (";", ",", "\t")
+LONGEST_HEADER = 1 << 20
+MOST_LINES_NAMED = 500  # of those that are no rows of the table; all are counted
+# what its parser meets in a damaged file: broken letters, days of the year 70,000
+SAS_DAMAGES = (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeError, ValueError, OverflowError)
+DAMAGES = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, pa.ArrowException, pl.exceptions.PolarsError)
 DANISH_IN_UTF8 = [letter.encode() for letter in "æøåÆØÅ"]
 NOT_IN_CP1252 = [b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"]
+TOTAL_WORDS = ["i alt", "ialt", "total", "totalt", "sum", "samlet", "hovedtotal"]
+LONGEST_TOTAL_WORD = 16  # with the blanks around it
+HAVE_TOTALS = ("population", "statbank", "esundhed", "generic_long", "baseline")  # where a total is a row like others
+DECIMAL_DOT = r"^(-?[1-9]\d{0,2}(?:\.\d{3})+)$"
+
+# A row's number is the line or sheet row that a person would look up. Where that is not enough to find the cell, the
+# number also holds the sheet and the column: number = row + column × 2^40 + sheet × 2^54.
+ROW_BITS, COLUMN_BITS = 40, 14
 
 
 @dataclass
@@ -39,32 +56,73 @@ class Delivery:
     file: DeliveredFile
     sha256: str
     fit: Recognised
-    _open: object = field(repr=False)
+    _open: Callable[["Delivery"], Iterator[pl.DataFrame]] = field(repr=False)
     findings: list[Finding] = field(default_factory=list)
-    n_malformed: int = 0  # rows with too few or too many fields: counted as quarantined
+    n_malformed: int = 0  # lines that are no rows of the table: broken ones, totals and notes; counted as quarantined
+    sheets: tuple[str, ...] = ()  # of a workbook, the sheets that are read
+    letters: tuple[dict[str, str], ...] = ()  # of each of these, the letters of a canonical column or a year
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """Rows as delivered, in order, in batches; column `row` is the line or sheet row a person would look up."""
-        return self._open(self)  # type: ignore[operator]
+        """Rows as delivered, in order, in batches; column `row` is the line or sheet row a person would look up.
+
+        Raises Refused where the file breaks off or is damaged inside.
+        """
+        try:
+            n_rows = 0
+            for frame in self._open(self):
+                n_rows += frame.height
+                yield _years_as_rows(frame, self.fit) if self.fit.years else frame
+        except DAMAGES as error:
+            raise Refused("D5-damaged", "The file is damaged inside. Ask for it again.") from error
+        if n_rows == 0 and self.n_malformed:
+            first = next(finding for finding in self.findings if finding.rule == "D4-fields")
+            text = f"None of the lines is a row of the table. First: {first.message}"
+            raise Refused("D4-fields", f"{text} Is a quotation mark left open?", row=first.row)
+
+    def place(self, number: int, column: str) -> tuple[int, str]:
+        """The row of a row's number, and what to call its cell: the header as delivered, in a workbook D7."""
+        row, at = number % (1 << ROW_BITS), (number >> ROW_BITS) % (1 << COLUMN_BITS)
+        year = self.fit.years[at - 1] if at else ""
+        header = year if year and column == "value" else self.fit.header_of.get(column, column)
+        if not self.sheets:
+            return row, header
+        sheet = number >> (ROW_BITS + COLUMN_BITS)
+        letters = self.letters[sheet].get(year if column == "value" else column)
+        cell = f"{letters}{row}" if letters else header
+        return row, f"{shown(self.sheets[sheet])}!{cell}" if len(self.sheets) > 1 else cell
+
+    def leave_out(self, row: int, message: str) -> None:
+        """Count and name a line that is no row of the table."""
+        self.n_malformed += 1
+        if self.n_malformed <= MOST_LINES_NAMED:
+            self.findings.append(Finding(row, None, "D4-fields", message))
 
 
 def open_delivery(file: DeliveredFile) -> Delivery:
     """Recognise one file. Raises Refused where it cannot be read or no source fits."""
     if file.path.stat().st_size == 0:
         raise Refused("D1-empty", "The file is empty (0 bytes). Ask for it to be sent again.")
+    if file.is_hostile:
+        raise Refused("D11-name", "The archive names a place outside itself. It was not read. Who packed it, and how?")
     if file.path.suffix.lower() == ".zip" and file.member is None:
-        raise Refused("D11-archive", "The archive cannot be opened. Was it cut off? Ask for it again.")
+        raise Refused(
+            "D11-archive",
+            f"The archive cannot be opened, or holds more than {MOST_MEMBERS} files. Was it cut off? Ask for it again, "
+            "in parts where it is that large.",
+        )
+    if file.suffix in REFUSED:
+        raise Refused("D2-format", f"Files that end in {file.suffix} are not read. {REFUSED[file.suffix]}")
     try:
         match file.suffix:
             case ".parquet":
                 return _open_parquet(file)
-            case ".xlsx":
+            case ".xlsx" | ".xlsm":
                 return _open_excel(file)
             case ".sas7bdat":
                 return _open_sas(file)
             case _:
                 return _open_csv(file)
-    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError) as error:
         raise Refused("D11-archive", "The archive is damaged. Was it cut off? Ask for it again.") from error
 
 
@@ -75,34 +133,34 @@ def _recognised(fit: Recognised | Unknown) -> Recognised:
 
 
 def _open_csv(file: DeliveredFile) -> Delivery:
-    encoding, findings = _encoding(file)
-    with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
-        header_line = text.readline().rstrip("\r\n")
-        has_rows = bool(text.readline())
-    fits = {d: recognise(_split_header(header_line, d)) for d in DELIMITERS}
-    delimiter = next((d for d, fit in fits.items() if isinstance(fit, Recognised)), ";")
+    encoding, findings, ends_open = _encoding(file)
+    try:
+        with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
+            header_line = text.readline(LONGEST_HEADER).rstrip("\r\n")
+            has_rows = bool(text.readline(LONGEST_HEADER))
+    except UnicodeError as error:
+        raise Refused("D6-encoding", "The file begins as UTF-16 and is not. Ask for it as UTF-8.") from error
+    fits = {d: recognise(_split_header(header_line, d), file.names) for d in DELIMITERS}
+    apart = {d: fit.distance if isinstance(fit, Unknown) else 0.0 for d, fit in fits.items()}
+    delimiter = min(DELIMITERS, key=lambda d: apart[d])
     fit = _recognised(fits[delimiter])
     headers = _split_header(header_line, delimiter)
-    twice = sorted({h for h in headers if headers.count(h) > 1})
-    if twice:
-        raise Refused("D3-header", f"The header names {', '.join(twice)} more than once.", row=1)
+    _refuse_header_twice(headers, 1)
+    _refuse_untitled(fit)
     if not has_rows:
         raise Refused("D1-empty", "The file has a header and no rows. It does not replace what was delivered before.")
 
     def read(delivery: Delivery) -> Iterator[pl.DataFrame]:
         malformed: list[int] = []
+        last: list[pyarrow.csv.InvalidRow] = []  # the last malformed line
 
         def note_malformed(row: pyarrow.csv.InvalidRow) -> str:
-            delivery.n_malformed += 1
+            last[:] = [row]
             malformed.append(row.number)
-            delivery.findings.append(
-                Finding(
-                    row.number,
-                    None,
-                    "D4-fields",
-                    f"The line has {row.actual_columns} fields where the header has {row.expected_columns}.",
-                )
-            )
+            is_note = row.actual_columns == 1 and _is_note(row.text)
+            what = f"The line has {row.actual_columns} fields where the header has {row.expected_columns}."
+            note = "The line is a note, no row of the table; it was left out."
+            delivery.leave_out(row.number, note if is_note else what)
             return "skip"
 
         line, taken = 2, 0  # the header is line 1
@@ -116,9 +174,15 @@ def _open_csv(file: DeliveredFile) -> Delivery:
                 line += 1
             taken = len(malformed)
             is_blank = pl.all_horizontal(pl.all().str.strip_chars() == "")
-            yield frame.filter(~is_blank).with_columns(
+            rows = frame.filter(~is_blank).with_columns(
                 pl.Series("row", numbers, dtype=pl.Int64).filter(~frame.select(is_blank).to_series())
             )
+            yield _without_totals_and_notes(rows, delivery)
+        for cut in last:
+            is_short = cut.actual_columns < cut.expected_columns
+            if ends_open and cut.number >= line and is_short and not (cut.actual_columns == 1 and _is_note(cut.text)):
+                text = "The last line breaks off in the middle, so the file was cut off. Ask for it again."
+                raise Refused("D5-cut", text, row=cut.number)
 
     return Delivery(file, file.sha256(), fit, read, findings)
 
@@ -147,19 +211,79 @@ def _csv_batches(
         raise Refused("D4-fields", "The lines cannot be parted into fields. Is a quotation mark left open?") from error
 
 
+def _refuse_header_twice(headers: list[str], row: int) -> None:
+    twice = sorted({shown(h) for h in headers if h and headers.count(h) > 1})
+    if twice:
+        raise Refused("D3-header", f"The header names {', '.join(twice)} more than once.", row=row)
+
+
+def _refuse_untitled(fit: Recognised) -> None:
+    if fit.years and "indicator" not in fit.header_of:
+        raise Refused("D2-unknown", f"The file looks like “{fit.source.title}”, but nothing names its indicator. "
+                      "Put the name in a column “indikator”.")  # fmt: skip
+
+
+def _is_note(text: str) -> bool:
+    """Whether a lonely cell is words, not a broken row or an id."""
+    return bool(re.search(r"[^\W\d_]{3}", text)) and normalise_municipality(text) not in municipality_spellings()
+
+
+def _without_totals_and_notes(rows: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """The rows without those that people write under a table; each is named in the findings."""
+    first, *others = (name for name in rows.columns if name != "row")
+    has_totals = delivery.fit.source.kind in HAVE_TOTALS
+    is_suspect = pl.lit(False) if has_totals else pl.col(first).str.len_bytes() <= LONGEST_TOTAL_WORD
+    if len(others) > 1:
+        is_suspect = is_suspect | pl.all_horizontal(pl.col(name).fill_null("") == "" for name in others[:2])
+    suspects = rows.filter(is_suspect)
+    is_total = pl.col(first).str.strip_chars().str.to_lowercase().is_in([] if has_totals else TOTAL_WORDS)
+    is_lonely = pl.all_horizontal(pl.col(name).fill_null("").str.strip_chars() == "" for name in others)
+    suspects = suspects.filter(is_total | is_lonely) if len(others) > 1 else suspects.filter(is_total)
+    left_out = []
+    for row in suspects.iter_rows(named=True):
+        word = (row[first] or "").strip()
+        if not has_totals and fold(word) in TOTAL_WORDS:
+            message = f"The row is a total (“{word}”), which repeats the rows above; it was left out."
+        elif _is_note(word):
+            message = "The row is a note under the table (only its first cell is filled in); it was left out."
+        else:
+            continue
+        delivery.leave_out(row["row"] % (1 << ROW_BITS), message)
+        left_out.append(row["row"])
+    return rows.filter(~pl.col("row").is_in(left_out)) if left_out else rows
+
+
+def _years_as_rows(frame: pl.DataFrame, fit: Recognised) -> pl.DataFrame:
+    """A row for each year of a table that has them side by side; the row's number keeps which column it was."""
+    kept = [name for name in frame.columns if name not in (*fit.years, "row")]
+    return pl.concat(
+        frame.select(
+            *kept,
+            pl.lit(fold(year)).alias("period"),
+            pl.col(year).cast(pl.String).alias("value"),
+            (pl.col("row") + (at << ROW_BITS)).alias("row"),
+        )
+        for at, year in enumerate(fit.years, start=1)
+    )
+
+
 def _split_header(line: str, delimiter: str) -> list[str]:
     return [name.strip().strip('"').strip() for name in line.lstrip("\ufeff").split(delimiter)]
 
 
-def _encoding(file: DeliveredFile) -> tuple[str, list[Finding]]:
-    """UTF-8 (with or without mark), UTF-16 by its mark, else Windows-1252 with a finding that says so."""
+def _encoding(file: DeliveredFile) -> tuple[str, list[Finding], bool]:
+    """UTF-8 (with or without mark), UTF-16 by its mark, else Windows-1252 with a finding that says so.
+
+    Also whether the file ends without a line end, as one that was cut off does.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8, has_danish_utf8, is_cp1252 = True, False, True
     with file.open() as stream:
-        is_first = True
+        is_first, ends_open = True, False
         while block := stream.read(1 << 22):
+            ends_open = block[-1:] not in (b"\n", b"\r")
             if is_first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                return "utf-16", []
+                return "utf-16", [], False
             is_first = False
             if b"\0" in block:
                 raise Refused("D5-binary", "The file holds zero bytes, so it is no text. Was it cut off or renamed?")
@@ -171,12 +295,19 @@ def _encoding(file: DeliveredFile) -> tuple[str, list[Finding]]:
                 except UnicodeDecodeError:
                     is_utf8 = False
     if is_utf8:
-        return "utf-8-sig", []
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            if has_danish_utf8:
+                raise Refused("D5-cut", "The file ends within a letter: it was cut off. Ask for it again.") from error
+        else:
+            return "utf-8-sig", [], ends_open
     if has_danish_utf8:
         raise Refused("D6-encoding", "The file mixes UTF-8 and Windows-1252. Ask for it in one encoding, UTF-8.")
     if not is_cp1252:
         raise Refused("D6-encoding", "The file is neither UTF-8 nor Windows-1252. Ask for it as UTF-8.")
-    return "cp1252", [Finding(None, None, "D6-encoding", "The file is not UTF-8; it was read as Windows-1252.")]
+    told = Finding(None, None, "D6-encoding", "The file is not UTF-8; it was read as Windows-1252.")
+    return "cp1252", [told], ends_open
 
 
 def _byte_stream(file: DeliveredFile, encoding: str) -> BinaryIO:
@@ -209,30 +340,59 @@ class _Transcoded(io.RawIOBase):
 
 
 def _open_parquet(file: DeliveredFile) -> Delivery:
+    """One file, or one part of a folder; what the folders' names tell (year=2024) are columns like others."""
     try:
         content = pa.BufferReader(file.read()) if file.is_packed else file.path
         parquet = pa.parquet.ParquetFile(content)
-    except (pa.ArrowInvalid, OSError) as error:
+        schema = parquet.schema_arrow
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise Refused("D7-parquet", "The Parquet file cannot be read. Was it cut off? Ask for it again.") from error
-    fit = _recognised(recognise(parquet.schema_arrow.names))
-    wanted = _wanted(fit)
+    told_by_folder = {name: value for name, value in _partitions(file).items() if name not in schema.names}
+    headers = [*schema.names, *told_by_folder]
+    _refuse_header_twice(headers, 1)
+    fit = _recognised(recognise(headers, file.names))
+    _refuse_untitled(fit)
+    wanted = [name for name in _wanted(fit) if name not in told_by_folder]
+    nested = [name for name in wanted if pa.types.is_nested(schema.field(name).type)]
+    if nested:
+        raise Refused("D7-parquet", f"Column {nested[0]} holds lists or structures where one value is wanted.")
+    constants = [pl.lit(value, dtype=pl.String).alias(name) for name, value in told_by_folder.items()]
 
     def read(_: Delivery) -> Iterator[pl.DataFrame]:
         row = 1
         try:
             for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
                 frame = pl.DataFrame(pl.from_arrow(batch))
-                yield _numbered(frame, row)
+                yield _numbered(_in_danish_time(frame).with_columns(constants), row)
                 row += frame.height
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             text = "A block of the Parquet file cannot be read. Ask for it again."
             raise Refused("D7-parquet", text, row=row) from error
 
-    return Delivery(file, file.sha256(), fit, read)
+    sha256 = file.sha256()
+    if told_by_folder:  # equal bytes in another folder are other data
+        sha256 = hashlib.sha256(f"{sha256} {sorted(told_by_folder.items())}".encode()).hexdigest()
+    return Delivery(file, sha256, fit, read)
+
+
+def _partitions(file: DeliveredFile) -> dict[str, str | None]:
+    """What folders named column=value tell (Hive's way), outermost first."""
+    folders = (file.member or str(file.path)).replace("\\", "/").split("/")[:-1]
+    told = dict(folder.split("=", 1) for folder in folders if "=" in folder)
+    return {name: None if value == "__HIVE_DEFAULT_PARTITION__" else unquote(value) for name, value in told.items()}
+
+
+def _in_danish_time(frame: pl.DataFrame) -> pl.DataFrame:
+    """Points in time as the clock on the wall showed them."""
+    zoned = [name for name, dtype in frame.schema.items() if getattr(dtype, "time_zone", None)]
+    return frame.with_columns(
+        pl.col(name).dt.convert_time_zone("Europe/Copenhagen").dt.replace_time_zone(None) for name in zoned
+    )
 
 
 def _wanted(fit: Recognised) -> list[str]:
-    return list(dict.fromkeys([*fit.header_of.values(), *fit.clock_of.values()]))
+    headers = [*fit.header_of.values(), *fit.clock_of.values(), *fit.years]
+    return [name for name in dict.fromkeys(headers) if not (fit.years and name in ("period", "value"))]
 
 
 def _numbered(frame: pl.DataFrame, first: int) -> pl.DataFrame:
@@ -244,9 +404,9 @@ def _open_sas(file: DeliveredFile) -> Delivery:
         raise Refused("D9-sas", "A SAS file cannot be read from an archive. Deliver it unpacked.")
     try:
         _, about = pyreadstat.read_sas7bdat(file.path, metadataonly=True)
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+    except SAS_DAMAGES as error:
         raise Refused("D9-sas", "The SAS file cannot be read. Was it cut off? Ask for it again.") from error
-    fit = _recognised(recognise(about.column_names))
+    fit = _recognised(recognise(about.column_names, file.names))
 
     def read(_: Delivery) -> Iterator[pl.DataFrame]:
         row = 1
@@ -257,49 +417,145 @@ def _open_sas(file: DeliveredFile) -> Delivery:
             for frame, _about in chunks:
                 yield _numbered(frame, row)
                 row += frame.height
-        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+        except SAS_DAMAGES as error:
             raise Refused("D9-sas", "The SAS file breaks off. Ask for it again.", row=row) from error
 
     return Delivery(file, file.sha256(), fit, read)
 
 
+class _Table(NamedTuple):
+    """A table on a sheet: where its header is, and what the headers are."""
+
+    sheet: Sheet
+    header_row: int  # from 0
+    headers: list[str]
+    fit: Recognised
+
+
 def _open_excel(file: DeliveredFile) -> Delivery:
-    """The first visible sheet with a header that is recognised; hidden sheets are named, never read."""
+    """All visible sheets whose headers are recognised, which must be of one kind; hidden sheets are never read."""
     sheets = read_workbook(file.read())
-    nearest: Unknown | None = None
+    tables, missed = [], []
     for sheet in sheets:
-        for header_row in range(min(HEADER_ROWS_LOOKED_AT, sheet.cells.height) if sheet.is_visible else 0):
-            headers = [str(cell).strip() if cell is not None else "" for cell in sheet.cells.row(header_row)]
-            if sum(bool(header) for header in headers) < 2:
-                continue
-            fit = recognise(headers)
-            if isinstance(fit, Recognised):
-                return _excel_delivery(file, fit, sheet, headers, header_row, sheets)
-            nearest = fit if nearest is None or len(fit.missing) < len(nearest.missing) else nearest
-    raise Refused("D2-unknown", nearest.message if nearest else "No visible sheet of the workbook has a header row.")
+        found = _find_table(sheet, file.names) if sheet.is_visible else None
+        tables += [found] if isinstance(found, _Table) else []
+        missed += [found] if isinstance(found, Unknown) else []
+    if not tables:
+        nearest = min(missed, key=lambda miss: miss.distance, default=None)
+        nothing = "No visible sheet of the workbook has a header row."
+        raise Refused("D2-unknown", nearest.message if nearest else nothing)
+    if len({table.fit.source.id for table in tables}) > 1:
+        kinds = " and ".join(f"“{table.fit.source.title}” on sheet “{shown(table.sheet.name)}”" for table in tables)
+        raise Refused("D8-sheets", f"The workbook holds {kinds}. Send each as a workbook.")
+    for table in tables:
+        _refuse_header_twice(table.headers, table.header_row + 1)
+        _refuse_empty_formulas(table.sheet)
+    source = tables[0].fit.source
+    read_names = {table.sheet.name for table in tables}
+    findings = [
+        Finding(None, None, "D8-hidden", f"Sheet “{shown(sheet.name)}” is hidden and was not read.")
+        for sheet in sheets
+        if not sheet.is_visible
+    ] + [
+        Finding(None, None, "D8-sheet", f"Sheet “{shown(sheet.name)}” holds no such table and was not read.")
+        for sheet in sheets
+        if sheet.is_visible and sheet.name not in read_names and not sheet.cells.is_empty()
+    ]
+    delivery = _excel_delivery(file, tables, findings)
+    if all(_body(table).is_empty() for table in tables):
+        if source.kind == "services_template":
+            text = (
+                f"The reporting template came back blank: sheet “{shown(tables[0].sheet.name)}” has no service under "
+                "its headers. Write a row for each service (with 0 places where the municipality has none), save it "
+                "and send it again. Nothing that was reported before is changed."
+            )
+            raise Refused("T0-blank", text)
+        raise Refused("D1-empty", "The sheet has a header and no rows. It does not replace what was delivered before.")
+    return delivery
 
 
-def _excel_delivery(
-    file: DeliveredFile, fit: Recognised, sheet: Sheet, headers: list[str], header_row: int, sheets: list[Sheet]
-) -> Delivery:
+def _find_table(sheet: Sheet, name: str) -> _Table | Unknown | None:
+    """The first row that is the header of something known; else the row that comes nearest to one."""
+    nearest: Unknown | None = None
+    for header_row in range(min(HEADER_ROWS_LOOKED_AT, sheet.cells.height)):
+        headers = [str(cell).strip() if cell is not None else "" for cell in sheet.cells.row(header_row)]
+        if sum(bool(header) for header in headers) < 2:
+            continue
+        fit = recognise(headers, name)
+        if isinstance(fit, Recognised):
+            return _Table(sheet, header_row, headers, fit)
+        nearest = fit if nearest is None or fit.distance < nearest.distance else nearest
+    return nearest
+
+
+def _refuse_empty_formulas(sheet: Sheet) -> None:
     if sheet.formulas_without_value:
         first, n = sheet.formulas_without_value[0], len(sheet.formulas_without_value)
         raise Refused(
             "D8-formula",
-            f"Cell {first} of sheet “{sheet.name}” holds a formula without a stored result ({n} such cells). "
+            f"Cell {first} of sheet “{shown(sheet.name)}” holds a formula without a stored result ({n} such cells). "
             "Open the workbook in Excel, save it and send it again.",
+            column=first,
         )
 
-    def read(_: Delivery) -> Iterator[pl.DataFrame]:
-        places = {header: place for place, header in enumerate(headers) if header}
-        body = sheet.cells.slice(header_row + 1)
-        columns = [body.to_series(place).cast(pl.String).alias(header) for header, place in places.items()]
-        frame = _numbered(pl.DataFrame(columns), header_row + 2)
-        yield frame.filter(~pl.all_horizontal(pl.exclude("row").fill_null("").str.strip_chars() == ""))
 
-    findings = [
-        Finding(None, None, "D8-hidden", f"Sheet “{other.name}” is hidden and was not read.")
-        for other in sheets
-        if not other.is_visible and sheet.name != fit.source.sheet_hint
-    ]
-    return Delivery(file, file.sha256(), fit, read, findings)
+def _body(table: _Table) -> pl.DataFrame:
+    """The cells under the header as text, without blank rows; columns are the headers, and `row`."""
+    body = table.sheet.cells.slice(table.header_row + 1)
+    columns = [body.to_series(at).cast(pl.String).alias(header) for at, header in enumerate(table.headers) if header]
+    frame = _numbered(pl.DataFrame(columns), table.header_row + 2)
+    return frame.filter(~pl.all_horizontal(pl.exclude("row").fill_null("").str.strip_chars() == ""))
+
+
+def _excel_delivery(file: DeliveredFile, tables: list[_Table], findings: list[Finding]) -> Delivery:
+    fit = tables[0].fit
+    is_untitled = bool(fit.years) and "indicator" not in fit.header_of
+    if is_untitled:
+        fit = replace(fit, header_of=fit.header_of | {"indicator": "indicator"})
+    decimals = [column.name for column in fit.source.columns if column.type == "decimal"]
+
+    def read(delivery: Delivery) -> Iterator[pl.DataFrame]:
+        for number, table in enumerate(tables):
+            here = table.fit
+            body = _without_totals_and_notes(_body(table), delivery)
+            if is_untitled:
+                body = body.with_columns(pl.lit(_title(table)).alias("indicator"))
+                here = replace(here, header_of=here.header_of | {"indicator": "indicator"})
+            # the same column may stand under another spelling, or not at all, on another sheet
+            stands_as = {header: here.header_of.get(name) for name, header in fit.header_of.items()}
+            stands_as |= {header: here.clock_of.get(name) for name, header in fit.clock_of.items()}
+            stands_as |= {year: year for year in fit.years}
+            wanted = [
+                (pl.col(there) if there in body.columns else pl.lit(None, dtype=pl.String)).alias(header)
+                for header, there in stands_as.items()
+                if not (fit.years and header in ("period", "value"))
+            ]
+            frame = body.select(*wanted, pl.col("row") + (number << (ROW_BITS + COLUMN_BITS)))
+            # a number in a cell is written with a decimal dot here, never with dots between thousands
+            numbers = {fit.header_of[name] for name in decimals if name in fit.header_of} | set(fit.years)
+            yield frame.with_columns(
+                pl.col(name).str.replace(DECIMAL_DOT, "${1}0") for name in numbers & set(frame.columns)
+            )
+
+    names = tuple(table.sheet.name for table in tables)
+    return Delivery(file, file.sha256(), fit, read, findings, sheets=names, letters=tuple(map(_letters_of, tables)))
+
+
+def _letters_of(table: _Table) -> dict[str, str]:
+    """Canonical column or year → the letters of its column on the sheet."""
+    stands = {
+        name: table.headers.index(header) for name, header in table.fit.header_of.items() if header in table.headers
+    }
+    stands |= {year: table.headers.index(year) for year in table.fit.years}
+    return {name: _letters(at) for name, at in stands.items()}
+
+
+def _title(table: _Table) -> str:
+    """What stands above the table: the first words on the sheet, else the sheet's name."""
+    above = (cell for row in table.sheet.cells.head(table.header_row).iter_rows() for cell in row if cell)
+    return next((str(cell).strip() for cell in above), table.sheet.name)
+
+
+def _letters(at: int) -> str:
+    """The letters of a column, counted from 0: A … Z, AA …"""
+    return (_letters(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)

@@ -7,6 +7,8 @@ delivery names persons.
 import gzip
 import hashlib
 import io
+import re
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +17,25 @@ from typing import IO, BinaryIO
 
 from etl.finding import Refused
 
-SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".sas7bdat")
-ARCHIVES = (".gz", ".zip")
+SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm", ".sas7bdat")
+REFUSED = {  # what is plainly meant as data, and what to send instead
+    ".xls": "Open it in Excel and save it as .xlsx.",
+    ".xlsb": "Open it in Excel and save it as .xlsx.",
+    ".ods": "Save it as .xlsx.",
+    ".sav": "Save it as .csv or .parquet.",
+    ".dta": "Save it as .csv or .parquet.",
+    ".7z": "Pack it as .zip.",
+    ".rar": "Pack it as .zip.",
+    ".tar": "Pack it as .zip.",
+    ".tgz": "Pack it as .zip.",
+    ".zip": "Take the files out of the inner archive.",
+}
 LARGEST_RATIO = 100  # unpacked to packed; text shrinks to a tenth, a bomb to a thousandth
 LARGEST_UNPACKED = 64 << 30
 LARGEST_IN_MEMORY = 2 << 30  # of a packed file that must be read whole (Parquet, Excel)
 MOST_MEMBERS = 200
+LONGEST_NAME = 160
+PERSON_IN_NAME = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])(0[1-9]|1[0-2])\d{2}[- ]?\d{4}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,19 @@ class DeliveredFile:
 
     @property
     def name(self) -> str:
-        """Path and member, for reports."""
-        return f"{self.path}/{self.member}" if self.member else str(self.path)
+        """Path and member, fit to be shown."""
+        return shown(f"{self.path}/{self.member}" if self.member else str(self.path))
+
+    @property
+    def names(self) -> str:
+        """The file's and the member's own names as they are, which may tell what is inside."""
+        return f"{self.path.name}/{self.member or ''}"
+
+    @property
+    def is_hostile(self) -> bool:
+        """Whether the archive's member would, unpacked, lie outside the archive's folder."""
+        member = (self.member or "").replace("\\", "/")
+        return member.startswith("/") or ".." in PurePosixPath(member).parts or bool(re.match(r"[A-Za-z]:", member))
 
     @property
     def suffix(self) -> str:
@@ -50,13 +76,22 @@ class DeliveredFile:
         """The content as a stream of bytes that stops with Refused where it grows beyond what is reasonable."""
         packed = self.path.stat().st_size
         if self.member is not None:
-            archive = zipfile.ZipFile(self.path)
-            packed = archive.getinfo(self.member).compress_size
-            stream = archive.open(self.member)
+            stream, packed = self._open_member(self.member)
             return _limited(gzip.GzipFile(fileobj=stream) if self.member.lower().endswith(".gz") else stream, packed)
         if self.path.suffix.lower() == ".gz":
             return _limited(gzip.GzipFile(self.path), packed)
         return self.path.open("rb")
+
+    def _open_member(self, member: str) -> tuple[IO[bytes], int]:
+        """A member as a stream, and how large it is packed. Raises BadZipFile where the archive is damaged."""
+        try:
+            archive = zipfile.ZipFile(self.path)
+            about = archive.getinfo(member)
+            if about.flag_bits & 1:
+                raise Refused("D11-archive", "The archive is locked with a password. Send it unlocked, by a safe way.")
+            return archive.open(member), about.compress_size
+        except (OSError, KeyError, ValueError, NotImplementedError, struct.error) as error:
+            raise zipfile.BadZipFile(f"{self.name}: the member cannot be found where the archive says it is") from error
 
     def read(self) -> bytes:
         """The whole content; Refused where a packed file is too large to be held in memory."""
@@ -104,6 +139,13 @@ class _Limited(io.RawIOBase):
         super().close()
 
 
+def shown(name: str) -> str:
+    """A name as a report may show it: no control characters, no person number, not endless."""
+    plain = "".join(sign if sign.isprintable() else "�" for sign in name.encode("utf-8", "replace").decode())
+    plain = PERSON_IN_NAME.sub("(hidden)", plain)
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME // 2]}…{plain[-LONGEST_NAME // 2 :]}"
+
+
 def find_files(paths: list[Path], tell: Callable[[str], None] = lambda name: None) -> list[DeliveredFile]:
     """All data files under the given files and folders, in a fixed order; archives are looked into.
 
@@ -114,28 +156,34 @@ def find_files(paths: list[Path], tell: Callable[[str], None] = lambda name: Non
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder.")
-        base = path if path.is_dir() else path.parent
-        inside = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-        for file in sorted(inside):
-            if any(part.startswith((".", "_", "~$")) for part in file.relative_to(base).parts):
-                continue
+        inside = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not _is_own(p, path)]
+        for file in inside:
             members = _members(file)
             if not members:
-                tell(str(file))
+                tell(shown(str(file)))
             found.update(members)
-    return sorted(found, key=lambda file: file.name)
+    return sorted(found, key=lambda file: (str(file.path), file.member or ""))
+
+
+def _is_own(file: Path, folder: Path) -> bool:
+    return any(part.startswith((".", "_", "~$")) for part in file.relative_to(folder).parts)
 
 
 def _members(path: Path) -> list[DeliveredFile]:
     if path.suffix.lower() != ".zip":
         file = DeliveredFile(path)
-        return [file] if file.suffix in SUFFIXES else []
+        return [file] if file.suffix in SUFFIXES or file.suffix in REFUSED else []
     try:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
         return [DeliveredFile(path)]  # is refused when it is opened, with a reason
-    files = [DeliveredFile(path, name) for name in names[: MOST_MEMBERS + 1]]
+    if len(names) > MOST_MEMBERS:
+        return [DeliveredFile(path)]
+    files = [DeliveredFile(path, name) for name in names]
     return [
-        file for file in files if file.suffix in SUFFIXES and not PurePosixPath(file.member or "").name.startswith(".")
+        file
+        for file in files
+        if (file.suffix in SUFFIXES or file.suffix in REFUSED)
+        and not PurePosixPath(file.member or "").name.startswith((".", "~$"))
     ]

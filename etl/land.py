@@ -17,12 +17,14 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from etl.delivery import Delivery
+from etl.file import shown
 from etl.finding import Finding, Refused
-from etl.parse import EPOCH, FAULTS, Typed, read_columns
+from etl.parse import EPOCH, FAULTS, OPEN_END, Typed, read_columns
 from etl.pseudonym import PseudonymKey
 from etl.rules import rule_values
 from etl.shape import EXPECTED_RULES, SHAPES, with_columns_or_null
 
+ROW_GROUP = 1 << 17
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
 
@@ -91,7 +93,7 @@ def land(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sidecar = asdict(replace(known, file=delivery.file.path.name))
+    sidecar = asdict(replace(known, file=shown(delivery.file.path.name)))
     target.with_suffix(".json").write_text(json.dumps(sidecar, ensure_ascii=False), encoding="utf-8")
     part.rename(target)
     return known
@@ -102,7 +104,10 @@ def _land_into(
 ) -> Landed:
     shape = SHAPES[delivery.fit.source.kind]
     tally = _Tally()
-    with pq.ParquetWriter(part, shape.arrow_schema, compression="zstd", compression_level=1) as writer:
+    # ids, persons and times hardly repeat: a dictionary of them costs time and space
+    repeating = [name for name, dtype in shape.schema.items() if dtype not in (pl.Int64, pl.UInt64, pl.Int32)]
+    options = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
+    with pq.ParquetWriter(part, shape.arrow_schema, **options) as writer:
         for raw in delivery.batches():
             typed = read_columns(raw, delivery.fit, key)
             rows, faults = shape.to_landed(typed.values)
@@ -110,7 +115,9 @@ def _land_into(
             tally.add(typed, landed, faults)
             if delivery.fit.source.kind == "lpr_contacts" and "death_date" in typed.values:
                 tally.deaths.append(typed.values.select("person", "death_date").drop_nulls().unique())
-            writer.write_table(landed.to_arrow().cast(shape.arrow_schema))
+            if "person" in shape.schema:
+                landed = landed.sort("person")  # so that a part of the persons is a few row groups
+            writer.write_table(landed.to_arrow().cast(shape.arrow_schema), row_group_size=ROW_GROUP)
             progress(typed.values.height)
     if tally.rows_in == 0:
         raise Refused("D1-empty", "The file has a header and no rows. It does not replace what was delivered before.")
@@ -160,6 +167,7 @@ def _newest_minute(landed: pl.DataFrame) -> int:
     """The newest time that good rows tell of: minutes of contacts and stays, or the dates of other kinds."""
     minutes = [pl.col(name) for name in ("reported_minute", "start_minute", "end_minute") if name in landed.columns]
     dates = [pl.col(name) for name, dtype in landed.schema.items() if dtype == pl.Date]
+    dates = [pl.when(date < OPEN_END).then(date) for date in dates]
     told = minutes or [(date - EPOCH.date()).dt.total_days() * 1440 for date in dates]
     if not told:
         return 0
@@ -175,8 +183,8 @@ def _findings(delivery: Delivery, tally: _Tally) -> list[Finding]:
         said = "It is blank" if found is None else f"Found “{found}”"
         wanted = f"; allowed is {allowed[column]}" if allowed.get(column) else ""
         outcome = "The row is held back." if rule else "The value is left out; the row is kept."
-        header = delivery.fit.header_of.get(column, column)
-        findings.append(Finding(row, header, rule or "D0-value", f"{said}{wanted}. {outcome}"))
+        at, cell = delivery.place(row, column)
+        findings.append(Finding(at, cell, rule or "D0-value", f"{said}{wanted}. {outcome}"))
     if tally.rows_total:
         what = "total rows (country, regions, all ages, both sexes)"
         findings.append(

@@ -1,11 +1,11 @@
 """One month's folder to a new release: land every file, build, audit, protect, publish – or change nothing."""
 
-import shutil
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -15,14 +15,29 @@ import polars as pl
 
 from etl import protect
 from etl.delivery import open_delivery
-from etl.file import find_files
+from etl.disk import disk_problems_named
+from etl.file import find_files, shown
 from etl.finding import Finding, Refused
+from etl.history import joined
 from etl.land import Landed, empty_history, land, landed_files
 from etl.pseudonym import PseudonymKey, make_key, read_key
 from etl.publish import Published, PublishProblem, current_or_none, one_writer, publish
+from etl.quarantine import QUARANTINE, held_back, quarantined
 from etl.rules import load_rules, rule_values
 from etl.shape import EXPECTED_RULES
-from etl.warehouse import REPORTS, SQL, Fate, Span, Warehouse, attrition, build, fates, open_warehouse
+from etl.warehouse import (
+    SQL,
+    BuildProblem,
+    Fate,
+    Span,
+    Warehouse,
+    attrition,
+    build,
+    fates,
+    judge_reports,
+    open_warehouse,
+)
+from kpis.indicator import load_indicators
 from kpis.release import CONTRACT, Release
 
 LARGEST_CHANGE = 0.10  # of all stays in months that both releases hold as final
@@ -50,16 +65,30 @@ class FileReport:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of a folder. `release` is None where nothing was published; `problem` then says why."""
+    """What became of a folder. `published` is None where nothing was published; `problem` then says why.
+
+    `held_back` has one row for each row that was held back, with the columns of QUARANTINE. `passed_over` are files in
+    the folder that are no data files by their names.
+    """
 
     files: list[FileReport]
     published: Published | None = None
     problem: str | None = None
+    held_back: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE))
+    passed_over: list[str] = field(default_factory=list)
 
     @property
     def is_loadable(self) -> bool:
         """Whether every file was taken in and nothing stopped the load."""
         return self.problem is None and all(file.status != "refused" for file in self.files)
+
+
+class LoadStopped(PublishProblem):
+    """The files were fine, yet no release was made of them. `report` tells of the files."""
+
+    def __init__(self, report: LoadReport):
+        super().__init__(report.problem)
+        self.report = report
 
 
 class Progress(Protocol):
@@ -89,9 +118,8 @@ def check(paths: list[Path], progress: Progress | None = None) -> LoadReport:
     """
     with tempfile.TemporaryDirectory(prefix="naerblik-check-") as folder:
         history = Path(folder)
-        key = PseudonymKey(b"check only, thrown away afterwards".ljust(64, b"."))
-        landed, refused = _land_all(paths, history, key, progress or Silent())
-        return LoadReport(_reports(landed, refused, history))
+        key = PseudonymKey(secrets.token_bytes(64))  # what a kill leaves in this folder nobody can turn back
+        return _report_of(_land_all(paths, history, key, progress or Silent()), history)
 
 
 def load(
@@ -107,28 +135,36 @@ def load(
 
     A refused file stops the load before anything changes: history and release stay as they were.
 
-    Raises FileNotFoundError for a path that does not exist, KeyProblem for the pseudonym key, PublishProblem and
-    BuildProblem where the files were fine but no release could be made of them.
+    Raises FileNotFoundError for a path that does not exist, KeyProblem for the pseudonym key, LoadStopped where the
+    files were fine but no release could be made of them, PublishProblem where another load is running, DiskProblem.
     """
     progress = progress or Silent()
-    with one_writer(data_dir):
+    with disk_problems_named(data_dir), one_writer(data_dir):
         history, incoming = data_dir / "build" / "history", data_dir / "build" / "incoming"
         keys = open_keys(data_dir)
-        known = {file.sha256 for file in landed_files(history)}
-        landed, refused = _land_all(paths, incoming, keys.pseudonym, progress)
-        if refused or not landed:
+        before = landed_files(history)
+        taken = _land_all(paths, incoming, keys.pseudonym, progress)
+        if taken.refused or not taken.landed:
+            refused = f"{len(taken.refused)} of {len(taken.landed) + len(taken.refused)} files were refused"
             problem = "Nothing was loaded: " + (
-                f"{len(refused)} of {len(landed) + len(refused)} files were refused. Correct them, or leave them out, "
-                "and load again."
-                if refused
+                f"{refused}. Correct them, or leave them out, and load again."
+                if taken.refused
                 else f"no data files ({', '.join(map(str, paths))})."
             )
-            return LoadReport(_reports(landed, refused, incoming), problem=problem)
-        _refuse_mixture(landed, landed_files(history))
-        _take_in(landed, incoming, history)
-        published, by_file = _build_and_publish(data_dir, keys, as_of, protection, accept_change, progress)
-        reports = [_report(file, by_file[file.sha256], again=file.sha256 in known) for file in landed]
-        return LoadReport(reports, published)
+            return _report_of(taken, incoming, problem)
+        with joined(taken.landed, data_dir):
+            try:
+                _refuse_mixture(taken.landed, before)
+                built = _build_and_publish(data_dir, keys, as_of, protection, accept_change, progress)
+            except (PublishProblem, BuildProblem) as problem:
+                raise LoadStopped(_report_of(taken, history, str(problem))) from problem
+        told = [file.sha256 for file in [*before, *taken.landed]]  # of two copies in a folder the second is told again
+        reports = [
+            _report(file, built.fates[file.sha256], again=file.sha256 in told[: len(before) + position])
+            for position, file in enumerate(taken.landed)
+        ]
+        rows = held_back(built.quarantined, taken.landed)
+        return LoadReport(reports, built.published, held_back=rows, passed_over=taken.passed_over)
 
 
 def rebuild(
@@ -140,8 +176,8 @@ def rebuild(
     progress: Progress,
 ) -> Published:
     """Build and publish again from what is landed (after a change of rules, code lists or reference data)."""
-    with one_writer(data_dir):
-        return _build_and_publish(data_dir, open_keys(data_dir), as_of, protection, accept_change, progress)[0]
+    with disk_problems_named(data_dir), one_writer(data_dir):
+        return _build_and_publish(data_dir, open_keys(data_dir), as_of, protection, accept_change, progress).published
 
 
 @dataclass(frozen=True)
@@ -160,35 +196,28 @@ def open_keys(data_dir: Path) -> Keys:
     return Keys(read_key(folder / "pseudonym.key"), read_key(folder / "protection.key"))
 
 
-def _land_all(
-    paths: list[Path], history: Path, key: PseudonymKey, progress: Progress
-) -> tuple[list[Landed], list[FileReport]]:
-    landed, refused = [], []
-    files = find_files(paths)
+@dataclass(frozen=True)
+class _Taken:
+    """What became of a folder's files at landing."""
+
+    landed: list[Landed]
+    refused: list[FileReport]
+    passed_over: list[str]
+
+
+def _land_all(paths: list[Path], history: Path, key: PseudonymKey, progress: Progress) -> _Taken:
+    taken = _Taken([], [], [])
+    files = find_files(paths, lambda name: taken.passed_over.append(shown(name)))
     for number, file in enumerate(files, start=1):
-        progress.stage(f"reading {file.path.name} ({number} of {len(files)})")
+        progress.stage(f"reading {shown(file.path.name)} ({number} of {len(files)})")
         kind = None
         try:
             delivery = open_delivery(file)
             kind = delivery.fit.source.kind
-            landed.append(land(delivery, history, key, progress.step))
+            taken.landed.append(land(delivery, history, key, progress.step))
         except Refused as problem:
-            refused.append(FileReport(file.name, kind, "refused", 0, 0, 0, 0, 0, [problem.finding]))
-    return landed, refused
-
-
-def _take_in(landed: list[Landed], incoming: Path, history: Path) -> None:
-    """Move landed files into the history; renames only, so that it can stop anywhere and be done again."""
-    for file in landed:
-        for name in (
-            f"deaths_of_contacts/{file.sha256}.parquet",
-            f"{file.path_name}.parquet",
-            f"{file.path_name}.json",
-        ):
-            if (incoming / name).exists():
-                (history / name).parent.mkdir(parents=True, exist_ok=True)
-                (incoming / name).replace(history / name)
-    shutil.rmtree(incoming, ignore_errors=True)
+            taken.refused.append(FileReport(file.name, kind, "refused", 0, 0, 0, 0, 0, [problem.finding]))
+    return taken
 
 
 def _refuse_mixture(landed: list[Landed], before: list[Landed]) -> None:
@@ -208,13 +237,20 @@ def _ready(history: Path, as_of: date | None = None) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _reports(landed: list[Landed], refused: list[FileReport], history: Path) -> list[FileReport]:
-    if not landed:
-        return refused
+def _report_of(taken: _Taken, history: Path, problem: str | None = None) -> LoadReport:
+    """What became of files that no release was built of."""
+    if not taken.landed:
+        return LoadReport(taken.refused, problem=problem, passed_over=taken.passed_over)
     with _ready(history) as warehouse:
-        warehouse.run(*REPORTS)
-        by_file = fates(warehouse)
-    return sorted([*refused, *(_report(file, by_file[file.sha256]) for file in landed)], key=lambda report: report.file)
+        judge_reports(warehouse)
+        by_file, rows = fates(warehouse), quarantined(warehouse)
+    files = [*taken.refused, *(_report(file, by_file[file.sha256]) for file in taken.landed)]
+    return LoadReport(
+        sorted(files, key=lambda report: report.file),
+        problem=problem,
+        held_back=held_back(rows, taken.landed),
+        passed_over=taken.passed_over,
+    )
 
 
 def _report(file: Landed, fate: Fate, *, again: bool = False) -> FileReport:
@@ -265,6 +301,13 @@ def _report(file: Landed, fate: Fate, *, again: bool = False) -> FileReport:
     )
 
 
+@dataclass(frozen=True)
+class _Built:
+    published: Published
+    fates: dict[str, Fate]  # by sha256
+    quarantined: pl.DataFrame  # see `quarantined`
+
+
 def _build_and_publish(
     data_dir: Path,
     keys: Keys,
@@ -272,10 +315,10 @@ def _build_and_publish(
     protection: protect.Protection,
     accept_change: str | None,
     progress: Progress,
-) -> tuple[Published, dict[str, Fate]]:
+) -> _Built:
     with _ready(data_dir / "build" / "history", as_of) as warehouse:
         build(warehouse, lambda step: progress.stage(f"building: {step}"))
-        by_file = fates(warehouse)
+        by_file, rows = fates(warehouse), quarantined(warehouse)
         progress.stage("protecting")
         tables, facts = _tables(warehouse, keys, protection)
         span = warehouse.span
@@ -285,7 +328,7 @@ def _build_and_publish(
     current = current_or_none(data_dir)
     _audit(tables, manifest, current, accept_change)
     progress.stage("publishing")
-    return publish(tables, manifest, data_dir / "releases"), by_file
+    return _Built(publish(tables, manifest, data_dir / "releases"), by_file, rows)
 
 
 def _tables(
@@ -311,6 +354,8 @@ def _tables(
             "intervention": "out_intervention",
             "service": "out_service",
             "official_figure": "out_official_figure",
+            "welfare": "out_welfare",
+            "baseline": "out_baseline",
         }.items()
     }
     tables["cube"] = cube
@@ -332,12 +377,13 @@ def _manifest(warehouse: Warehouse, span: Span, keys: Keys, facts: dict[str, Any
         "is_synthetic": any(file.has_test_persons for file in warehouse.files),
         "attrition": attrition(warehouse),
         "deliveries": [
-            {"file": f.file, "sha256": f.sha256, "kind": f.kind, "source": f.source, "rows_in": f.rows_in,
+            {"file": shown(f.file), "sha256": f.sha256, "kind": f.kind, "source": f.source, "rows_in": f.rows_in,
              "held_back": {rule: n for rule, n in f.faults_by_rule.items() if rule not in EXPECTED_RULES}}
             for f in warehouse.files
         ],
         "pseudonym_key_id": keys.pseudonym.key_id,
         "rules": load_rules(),
+        "indicators": {indicator.id: indicator.version for indicator in load_indicators().values()},
         "sql": {path.stem: path.read_text(encoding="utf-8") for path in sorted(SQL.glob("*.sql"))},
         "code_version": _code_version(),
     } | facts  # fmt: skip

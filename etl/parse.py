@@ -6,13 +6,17 @@ Whether a null is a fault is the column's business (`rule`, `may_be_blank`), dec
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
 
 import polars as pl
 
-from etl.pseudonym import PseudonymKey, birth_date, is_cpr, is_test_person, normalise_person, pseudonymise
+from etl.finding import Refused
+from etl.pseudonym import PseudonymKey, birth_date, is_cpr, is_test_person, normalise_persons, pseudonymise
 from etl.source import Column, Recognised
 from kpis.indicator import load_indicators
 from kpis.period import Period
@@ -20,6 +24,7 @@ from kpis.reference import CHRISTIANSO, areas, municipality_spellings, normalise
 from kpis.release import CONTRACT
 
 EPOCH = datetime(2000, 1, 1)  # minutes are counted from here
+OPEN_END = date(2100, 1, 1)  # from here on a date means “for ever”, as registers write 31-12-9999
 BLANK = ["", ".", "..", "-", "x", "null", "na", "n/a"]  # StatBank's and others' ways to leave a cell empty
 LONGEST_BLANK = max(map(len, BLANK))
 
@@ -29,13 +34,31 @@ CLOCK_FORMATS = ("%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%H.%M")
 # Codes that stand in the municipality column of real files without being one of the 98. They are counted apart.
 OUTSIDE_MUNICIPALITIES = {CHRISTIANSO: "Christiansø"} | {f"{code:04d}": "Greenland" for code in range(900, 970)}
 
+LPR2_IDS_END = -(10**18)  # ids of LPR2 lie below, so that none can be taken for one of LPR3
+END_OF_DAY = 24 * 60 - 1
+TOTALS = {"tot", "i alt", "ialt", "total", "alle", "all", "total, total", "alder i alt", "age, total"}
+SWAPPED_SHARE = 0.1  # of the dates of a column, before it is taken to be written month first
+
+FOR_EVER = r"^(9999-?12-?31|31[-./]12[-./]9999|31DEC9999)"
+
 Reader = Callable[[pl.Series, Column], pl.Series]
+
+
+@cache
+def former_municipalities() -> dict[str, str]:
+    """Code → name of the municipalities that were merged away in 2007 (Bornholm: 2003)."""
+    path = Path(__file__).with_name("former_municipalities.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))["former"]
+
+
+def _trimmed(values: pl.Series) -> pl.Series:
+    text = values if values.dtype == pl.String else values.cast(pl.String)
+    return text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
 
 
 def to_text(values: pl.Series) -> pl.Series:
     """Any delivered series as trimmed text, blanks as null."""
-    text = values if values.dtype == pl.String else values.cast(pl.String)
-    text = text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
+    text = _trimmed(values)
     if not (text.str.len_bytes() <= LONGEST_BLANK).any():
         return text
     return _by_distinct(text, lambda distinct: distinct.set(distinct.str.to_lowercase().is_in(BLANK), None))
@@ -81,6 +104,15 @@ def read_id(values: pl.Series, _: Column) -> pl.Series:
     ).to_series()
 
 
+def read_lpr2_id(values: pl.Series, column: Column) -> pl.Series:
+    """An id of LPR2 as Int64, in a namespace of its own: the two registers count from the same numbers."""
+    plain = values.str.contains(r"^[1-9]\d{0,17}$")
+    if (plain | values.is_null()).all():
+        return LPR2_IDS_END - values.cast(pl.Int64)
+    numbers = LPR2_IDS_END - values.cast(pl.Int64, strict=False)
+    return numbers.zip_with(plain.fill_null(True), read_id("lpr2:" + values, column))
+
+
 def read_minute(values: pl.Series) -> pl.Series:
     """Minutes since 2000-01-01 00:00 of text timestamps (seconds cut off); the day alone means midnight.
 
@@ -92,7 +124,8 @@ def read_minute(values: pl.Series) -> pl.Series:
 def _to_minute(stamps: pl.Series | pl.Expr) -> pl.Expr:
     stamps = pl.lit(stamps) if isinstance(stamps, pl.Series) else stamps
     seconds = stamps.dt.epoch("s") - int((EPOCH - datetime(1970, 1, 1)).total_seconds())
-    return (seconds // 60).cast(pl.Int32)
+    last = (OPEN_END - EPOCH.date()).days * 86_400
+    return pl.when(seconds < last).then(seconds // 60).cast(pl.Int32)
 
 
 def _read_timestamp(values: pl.Series) -> pl.Series:
@@ -113,6 +146,11 @@ def read_timestamp(values: pl.Series, _: Column) -> pl.Series:
     return read_minute(values)
 
 
+def read_end_of_day(values: pl.Series, _: Column) -> pl.Series:
+    """The last minute of a day, as Int32 minutes since 2000: an end that is told without a time of day."""
+    return pl.select(_to_minute(_read_timestamp(values).dt.truncate("1d")) + END_OF_DAY).to_series()
+
+
 def read_date(values: pl.Series, _: Column) -> pl.Series:
     """A date (a clock time behind it is dropped)."""
     return _by_distinct(values, lambda distinct: _read_timestamp(distinct).cast(pl.Date))
@@ -130,22 +168,69 @@ def read_integer(values: pl.Series, _: Column) -> pl.Series:
 
 
 def read_decimal(values: pl.Series, _: Column) -> pl.Series:
-    """A number with decimal comma or dot; where both stand, the last one parts the decimals."""
-    bare = values.str.replace_all(r"[\s\u00a0]", "")
-    danish = bare.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    return pl.select(
-        pl.when(bare.str.contains(",", literal=True)).then(danish).otherwise(bare).cast(pl.Float64, strict=False)
-    ).to_series()
+    """A number with decimal comma or dot; where both stand, the last one parts the decimals.
+
+    1.234 may be a thousand or one and a bit: where another number of the column has a decimal comma it is the thousand,
+    where another has a decimal dot it is the bit, and where nothing tells it is not read.
+    """
+    bare = values.str.replace_all(r"[\s\u00a0%]", "")
+    has_comma = bare.str.contains(",", literal=True)
+    is_danish = has_comma & bare.str.contains(r"^-?(\d+|\d{1,3}(\.\d{3})+),\d*$")
+    is_english = has_comma & bare.str.contains(r"^-?\d{1,3}(,\d{3})+\.\d+$")
+    has_thousands = bare.str.contains(r"^-?[1-9]\d{0,2}(\.\d{3})+$")
+    has_many_thousands = bare.str.contains(r"^-?[1-9]\d{0,2}(\.\d{3}){2,}$")
+    has_decimal_dot = bare.str.contains(r"^-?\d*\.\d+$") & ~has_thousands
+    dot_parts_thousands = bool(is_danish.any()) or bool(has_many_thousands.any())
+    dot_parts_decimals = bool(has_decimal_dot.any()) and not dot_parts_thousands
+    without_dots = bare.str.replace_all(".", "", literal=True)
+    plain = (
+        pl.when(is_danish)
+        .then(without_dots.str.replace(",", ".", literal=True))
+        .when(is_english)
+        .then(bare.str.replace_all(",", "", literal=True))
+        .when(has_comma)
+        .then(None)
+        .when(has_thousands)
+        .then(without_dots if dot_parts_thousands else bare if dot_parts_decimals else pl.lit(None, dtype=pl.String))
+        .otherwise(bare)
+    )
+    return pl.select(plain.str.replace(r"^$", "x").cast(pl.Float64, strict=False)).to_series()
 
 
 def read_code(values: pl.Series, column: Column) -> pl.Series:
-    """The canonical word of a code or text; `other` where it is not in the source's list."""
-    return _each(lambda value: column.codes.get(value.strip().casefold(), "other"), pl.String)(values, column)
+    """The canonical word of a code, a text, or both together ("ATA1 - Akut").
+
+    In a list that ends in a star every word of that beginning is meant. A word in no list is `other`; where the
+    source lists what is other, or the column has a rule, it is unreadable.
+    """
+    beginnings = {said.removesuffix("*"): meant for said, meant in column.codes.items() if said.endswith("*")}
+    unlisted = None if column.rule or "other" in column.codes.values() else "other"
+
+    def meaning(value: str) -> str | None:
+        said = value.casefold()
+        code = re.split(r"[\s:;,(]", said, maxsplit=1)[0]
+        by_beginning = (meant for beginning, meant in beginnings.items() if said.startswith(beginning))
+        return column.codes.get(said) or column.codes.get(code) or next(by_beginning, unlisted)
+
+    return _each(meaning, pl.String)(values, column)
+
+
+def read_dimension(values: pl.Series, _: Column) -> pl.Series:
+    """What a StatBank table is broken down by, as a word of small letters and digits; `total` for all together."""
+    letters = str.maketrans({"æ": "ae", "ø": "oe", "å": "aa"})
+
+    def word(value: str) -> str:
+        folded = value.casefold()
+        plain = re.sub(r"[^0-9a-z+<>]+", "_", folded.translate(letters)).strip("_")
+        return "total" if folded in TOTALS or folded.endswith(" i alt") else plain or "other"
+
+    return _each(word, pl.String)(values, Column("dimension", "dimension", ()))
 
 
 def read_yes_no(values: pl.Series, column: Column) -> pl.Series:
     """True for Ja/1/x, False for Nej/0/blank."""
-    words = {"ja": True, "j": True, "1": True, "true": True, "x": True, "yes": True, "y": True,
+    words = {"✓": True, "sand": True, "falsk": False, "ja": True, "j": True,
+             "1": True, "true": True, "x": True, "yes": True, "y": True,
              "nej": False, "n": False, "0": False, "false": False, "no": False}  # fmt: skip
     return _each(lambda value: words.get(value.casefold()), pl.Boolean)(values, column)
 
@@ -159,11 +244,9 @@ def read_sex(values: pl.Series, column: Column) -> pl.Series:
 
 def read_sex_or_total(values: pl.Series, column: Column) -> pl.Series:
     """As `read_sex`, with 0 for both together."""
-    totals = {"tot", "i alt", "total", "0", "alle"}
     sexes = read_sex(values, column)
-    return pl.select(
-        pl.when(values.str.to_lowercase().is_in(list(totals))).then(0).otherwise(sexes).cast(pl.Int8)
-    ).to_series()
+    is_total = values.str.to_lowercase().is_in([*TOTALS, "0", "køn i alt", "mænd og kvinder", "men and women"])
+    return pl.select(pl.when(is_total).then(0).otherwise(sexes).cast(pl.Int8)).to_series()
 
 
 def read_age(values: pl.Series, _: Column) -> pl.Series:
@@ -175,6 +258,7 @@ def read_age(values: pl.Series, _: Column) -> pl.Series:
 def _age_group(value: str) -> str | None:
     text = value.casefold().replace("år", "").replace("years", "").replace("year", "").strip()
     text = text.replace("og derover", "+").replace("and over", "+").replace(" ", "").replace("–", "-")
+    text = re.sub(r"^under(\d+)$", lambda match: f"0-{int(match[1]) - 1}", text)
     if text in ("tot", "ialt", "total", "alderialt", "age,total"):
         return "total"
     if re.fullmatch(r"\d{1,3}", text):
@@ -187,6 +271,14 @@ def _age_group(value: str) -> str | None:
 def read_age_group(values: pl.Series, column: Column) -> pl.Series:
     """Ages as "first-last" (a single year has both alike, "65+" ends at 125), or `total`."""
     return _each(_age_group, pl.String)(values, column)
+
+
+def read_age_or_id(values: pl.Series, column: Column) -> pl.Series:
+    """As `read_age_group`; the id of a group that does not tell its ages stays what it is."""
+    return read_age_group(values, column).zip_with(
+        _each(lambda value: _age_group(value) is not None, pl.Boolean)(values, column).fill_null(False),
+        read_dimension(values, column),
+    )
 
 
 def _quarter(value: str) -> str | None:
@@ -210,14 +302,33 @@ def read_month(values: pl.Series, column: Column) -> pl.Series:
 
 
 def read_municipality(values: pl.Series, column: Column) -> pl.Series:
-    """The 4-digit code of a municipality, or of a known place that is none (Christiansø, Greenland …)."""
+    """The 4-digit code of a municipality, or of a known place that is none (Christiansø, Greenland …).
+
+    Code, name, or both together ("0860 Hjørring"), where they agree.
+    """
     spellings = municipality_spellings()
 
-    def code(value: str) -> str | None:
+    def one(value: str) -> str | None:
         normal = normalise_municipality(value)
         return spellings.get(normal) or (normal if normal in OUTSIDE_MUNICIPALITIES else None)
 
+    def code(value: str) -> str | None:
+        if both := re.fullmatch(r"(\d{3,4})[\s:–-]+(\D+)", value):
+            return one(both[1]) if one(both[1]) == one(both[2]) else None
+        return one(re.sub(r"^(\d+)[.,]0+$", r"\1", value))
+
     return _each(code, pl.String)(values, column)
+
+
+def read_municipalities(values: pl.Series, column: Column) -> pl.Series:
+    """Codes of several municipalities, parted by |; unreadable where any of them is unknown."""
+
+    def codes(value: str) -> str | None:
+        told = pl.Series([part.strip() for part in re.split(r"[|,;]", value) if part.strip()], dtype=pl.String)
+        found = read_municipality(told, column)
+        return None if found.is_null().any() or found.is_in(list(OUTSIDE_MUNICIPALITIES)).any() else "|".join(found)
+
+    return _each(codes, pl.String)(values, column)
 
 
 def read_area(values: pl.Series, column: Column) -> pl.Series:
@@ -237,6 +348,9 @@ def read_named_area(values: pl.Series, column: Column) -> pl.Series:
         for code, name in areas().filter(pl.col("level") == "region").select("area_code", "name").iter_rows()
         for spelling in (code, name)
     }
+    larger = ("kkr", "cluster", "health_council", "municipality_group")
+    named = areas().filter(pl.col("level").is_in(larger)).select("name", "level", "area_code").iter_rows()
+    regions |= {name.casefold(): f"{level}:{code}" for name, level, code in named if name.casefold() not in regions}
     country = dict.fromkeys(("hele landet", "danmark", "all denmark", "000", "dk"), "country:DK")
     spellings = municipality_spellings()
 
@@ -266,7 +380,8 @@ def read_diagnosis(values: pl.Series, _: Column) -> pl.Series:
     """Rule C5: an SKS diagnosis (D, letter, two digits …) in upper case without dot; ICD-10 without the D gets it."""
 
     def normalise(distinct: pl.Series) -> pl.Series:
-        bare = distinct.str.to_uppercase().str.replace_all(r"[.\s]", "")
+        code = distinct.str.replace(r"^(\(?[A-Za-z]{1,2}\d[0-9A-Za-z.]*)\)?[\s:,–-]+\S.*$", "$1")
+        bare = code.str.to_uppercase().str.replace_all(r"[.\s()]", "")
         return pl.select(
             pl.when(bare.str.contains(r"^D[A-Z]\d{2}[0-9A-Z]{0,6}$"))
             .then(bare)
@@ -300,16 +415,21 @@ def read_level(values: pl.Series, column: Column) -> pl.Series:
 READERS: dict[str, Reader] = {
     "age": read_age,
     "age_group": read_age_group,
+    "age_or_id": read_age_or_id,
     "area": read_area,
     "code": read_code,
     "date": read_date,
     "decimal": read_decimal,
     "diagnosis": read_diagnosis,
+    "dimension": read_dimension,
+    "end_of_day": read_end_of_day,
     "id": read_id,
     "indicator": read_indicator,
     "integer": read_integer,
     "level": read_level,
+    "lpr2_id": read_lpr2_id,
     "month": read_month,
+    "municipalities": read_municipalities,
     "municipality": read_municipality,
     "named_area": read_named_area,
     "period": read_period,
@@ -355,38 +475,43 @@ def read_columns(raw: pl.DataFrame, fit: Recognised, key: PseudonymKey) -> Typed
         header = fit.header_of.get(column.name)
         if header is None:
             continue
-        delivered = raw[header]
+        delivered, clock = raw[header], fit.clock_of.get(column.name)
+        if clock is not None:
+            delivered = _with_clock(delivered, raw[clock])
         if column.type == "person":
-            text = to_text(delivered)
             needs_birth = fit.source.kind == "lpr_contacts" and not {"age", "sex"} <= fit.header_of.keys()
-            persons, has_test_persons = _person_columns(text, key, needs_birth=needs_birth)
+            persons, has_test_persons = _person_columns(to_text(delivered), key, needs_birth=needs_birth)
             out |= persons
             value = out["person"]
-        elif column.type == "timestamp" and delivered.dtype.is_temporal():
-            text, value = delivered, pl.select(_to_minute(delivered.cast(pl.Datetime("us")))).to_series()
-        elif column.type == "date" and delivered.dtype.is_temporal():
-            text, value = delivered, delivered.cast(pl.Date)
         else:
-            text = to_text(delivered)
-            if (clock := fit.clock_of.get(column.name)) is not None:
-                days = text.str.slice(0, 10) if not delivered.dtype.is_temporal() else text
-                text = days + " " + _clock_text(raw[clock])
-            value = READERS[column.type](text, column)
-        out[column.name] = value
-        is_bad = value.is_null() & (text.is_not_null() if column.may_be_blank or not column.rule else True)
-        if is_bad.any():
-            bad = pl.DataFrame({"row": raw["row"], "found": text.cast(pl.String)}).filter(is_bad)
-            faults.append(
-                bad.select(
-                    "row",
-                    pl.lit(column.name).alias("column"),
-                    pl.lit(column.rule).alias("rule"),
-                    mask(pl.col("found"), is_person=column.type == "person").alias("found"),
-                )
+            value = out[column.name] = _read_column(delivered, column)
+        # only what became null can be a fault: a blank that must not be one, or something unreadable
+        empty = value.is_null().arg_true()
+        bad = pl.DataFrame({"at": empty, "row": raw["row"].gather(empty), "found": to_text(delivered.gather(empty))})
+        if column.may_be_blank or not column.rule:
+            bad = bad.filter(pl.col("found").is_not_null())
+        if column.may_be_blank and column.type in ("date", "timestamp", "end_of_day"):
+            bad = bad.filter(~pl.col("found").str.contains(FOR_EVER))
+        if bad.is_empty():
+            continue
+        if column.type in ("date", "timestamp", "end_of_day"):
+            _refuse_swapped_dates(bad, to_text(delivered), header)
+        if column.type in ("municipality", "area", "named_area"):
+            bad = bad.with_columns(_with_former_name(bad["found"]))
+        faults.append(
+            bad.select(
+                "row",
+                pl.lit(column.name).alias("column"),
+                pl.lit(column.rule).alias("rule"),
+                mask(pl.col("found"), is_person=column.type == "person").alias("found"),
             )
-            if column.rule:
-                rule = rule.zip_with(~(is_bad & rule.is_null()), pl.Series([column.rule]).new_from_index(0, len(rule)))
+        )
+        if column.rule:
+            first_fault = bad["at"].filter(rule.gather(bad["at"]).is_null())
+            rule = rule.scatter(first_fault, column.rule)
+    constants = [pl.lit(value).alias(name) for name, value in fit.source.constants.items()]
     values = pl.DataFrame([series.alias(name) for name, series in out.items()] + [rule.alias("rule")])
+    values = values.with_columns(constants)
     return Typed(values, pl.concat(faults) if faults else pl.DataFrame(schema=FAULTS), has_test_persons)
 
 
@@ -394,36 +519,79 @@ FAULTS = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "found": pl.S
 
 
 def _person_columns(delivered: pl.Series, key: PseudonymKey, *, needs_birth: bool) -> tuple[dict[str, pl.Series], bool]:
-    """The person numbers, with birth date and sex where asked for, worked out once per distinct person.
-
-    Also whether any of them is a made-up test person.
-    """
-    number = pl.col("number")
-    facts = pl.DataFrame({"id": delivered.drop_nulls().unique()}).with_columns(
-        normalise_person(pl.col("id")).alias("number")
-    )
-    facts = facts.filter(number.is_not_null())
-    facts = facts.with_columns(pseudonymise(facts["number"], key).alias("person"))
+    """The person numbers, with birth date and sex where asked for; and whether any of them is a made-up test person."""
+    persons = normalise_persons(delivered)
+    columns = {"person": pseudonymise(persons, key)}
     if needs_birth:
-        holds_birth = is_cpr(number)
-        facts = facts.with_columns(
-            pl.when(holds_birth).then(birth_date(number)).alias("birth_date"),
-            pl.when(holds_birth).then(2 - number.str.slice(9, 1).cast(pl.Int8, strict=False) % 2).alias("id_sex"),
+        number = pl.col("id")
+        facts = pl.DataFrame({"id": persons.drop_nulls().unique()}).with_columns(
+            pl.when(is_cpr(number)).then(birth_date(number)).alias("birth_date"),
+            pl.when(is_cpr(number)).then(2 - number.str.slice(9, 1).cast(pl.Int8, strict=False) % 2).alias("id_sex"),
         )
-    columns = {
-        name: delivered.replace_strict(facts["id"], facts[name], default=None, return_dtype=facts.schema[name])
-        for name in facts.columns[2:]
-    }
-    return columns, bool(facts.select(is_test_person(number).any()).item())
+        columns |= {
+            name: persons.replace_strict(facts["id"], facts[name], default=None, return_dtype=facts.schema[name])
+            for name in ("birth_date", "id_sex")
+        }
+    return columns, bool(pl.DataFrame({"id": persons}).select(is_test_person(pl.col("id")).any()).item())
 
 
-def _clock_text(values: pl.Series) -> pl.Series:
-    text = to_text(values)
-    return pl.select(pl.coalesce(text, pl.lit("00:00"))).to_series()
+def _read_column(delivered: pl.Series, column: Column) -> pl.Series:
+    """Values of one column; typed times and dates (Parquet, SAS) are taken as they are."""
+    if delivered.dtype.is_temporal() and column.type == "timestamp":
+        return pl.select(_to_minute(delivered.cast(pl.Datetime("us")))).to_series()
+    if delivered.dtype.is_temporal() and column.type == "date":
+        return delivered.cast(pl.Date)
+    if delivered.dtype.is_numeric() and column.type == "decimal":
+        return delivered.cast(pl.Float64)
+    if column.type == "yes_no":  # an x is a yes here, not a blank
+        return READERS[column.type](_trimmed(delivered), column)
+    if column.type == "decimal":  # how a number is written is told by the whole column
+        return READERS[column.type](to_text(delivered), column)
+    return _by_distinct(delivered, lambda values: READERS[column.type](to_text(values), column))
+
+
+def _refuse_swapped_dates(bad: pl.DataFrame, delivered: pl.Series, header: str) -> None:
+    """Refuse the file where a column's days only make sense as month/day.
+
+    The other half of such a column reads as Danish dates and would be wrong in silence: 02/03 is 2 March or 3 February.
+    """
+    parts = r"^(\d{1,2})[-./](\d{1,2})[-./]\d{4}"
+    swapped = bad.filter(
+        (pl.col("found").str.extract(parts, 1).cast(pl.Int32) <= 12)
+        & pl.col("found").str.extract(parts, 2).cast(pl.Int32).is_between(13, 31)
+    )
+    first = delivered.str.extract(parts, 1).cast(pl.Int32)
+    is_danish = bool((first > 12).any())
+    if swapped.height >= 2 and not is_danish and swapped.height >= SWAPPED_SHARE * first.count():
+        row, found = swapped.row(0, named=True)["row"], swapped["found"][0][:10]
+        raise Refused(
+            "D12-date-order",
+            f"The dates of {header} are written with the month first ({found} and {swapped.height - 1} more cannot be "
+            "read as day and month, and none needs the day first). The others would be read wrongly. Ask for dates "
+            "as DD-MM-YYYY or YYYY-MM-DD.",
+            row=row,
+            column=header,
+        )
+
+
+def _with_former_name(found: pl.Series) -> pl.Series:
+    """Codes that no municipality has since 2007, with the name they stood for; they are never translated."""
+
+    def named(value: str) -> str:
+        name = former_municipalities().get(value.zfill(4)) if value.isdecimal() else None
+        return f"{value} ({name}, no municipality since 2007)" if name else value
+
+    return found.map_elements(named, return_dtype=pl.String)
+
+
+def _with_clock(days: pl.Series, clock: pl.Series) -> pl.Series:
+    """Text of a day and a time of day that were delivered apart; no time means midnight, no day stays null."""
+    return to_text(days).str.slice(0, 10) + " " + to_text(clock).fill_null("00:00")
 
 
 def mask(text: pl.Expr, *, is_person: bool) -> pl.Expr:
     """What a message may show of a value: short, and never anything that could be a person."""
     if is_person:
         return pl.when(text.is_not_null()).then(pl.lit("(hidden)"))
-    return text.str.replace_all(r"\d{6}[- ]?\d{4}", "(hidden)").str.slice(0, 40)
+    hidden = text.str.replace_all(r"\d{5,6}[-\s.]{0,3}\d{4}", "(hidden)").str.replace_all(r"[\x00-\x1f\x7f]", "�")
+    return hidden.str.slice(0, 80)

@@ -24,6 +24,10 @@ import polars as pl
 from etl.pseudonym import PseudonymKey
 
 METHOD = "systematic rounding"
+PROTECTED_DA = "Antal hændelser er afrundet til {base} efter en fast nøgle, så små tal ikke kan læses nøjagtigt."
+PROTECTED_EN = "Counts of events are rounded to base {base} by a fixed key, so that small ones cannot be read exactly."
+UNPROTECTED_DA = "Ubeskyttet: må ikke vises uden for den sikre side."
+UNPROTECTED_EN = "Unprotected: not to be shown outside the secure side."
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,8 @@ class Protection:
             # uniform starts), and what makes a chain – so that intervals can take the rounding into account
             "chain": CUBE_CHAIN,
             "chain_variance": round((self.base**2 - 1) / 6, 3) if self.base > 1 else 0,
-            "da": f"Alle antal er afrundet til {self.base} efter en fast nøgle, så enkeltpersoner ikke kan genkendes."
-            if self.base > 1
-            else "Ubeskyttet: må ikke vises uden for den sikre side.",
-            "en": f"All counts are rounded to base {self.base} by a fixed key, so that nobody can be singled out."
-            if self.base > 1
-            else "Unprotected: not to be shown outside the secure side.",
+            "da": PROTECTED_DA.format(base=self.base) if self.base > 1 else UNPROTECTED_DA,
+            "en": PROTECTED_EN.format(base=self.base) if self.base > 1 else UNPROTECTED_EN,
         }
 
 

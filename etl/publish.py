@@ -8,11 +8,10 @@ Readers follow CURRENT. A file that was published is never written again.
 import fcntl
 import hashlib
 import json
-import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +19,18 @@ from typing import Any
 
 import polars as pl
 
+from etl.disk import forget_cached, replace_text, sync
+from etl.history import settle
 from etl.warehouse import content_hash, write_release
 from kpis.release import Release, ReleaseError, open_release
+from kpis.release import _open_file as open_file  # the very road that readers take, for a file that is not yet theirs
 
 KEPT_RELEASES = 5
+PUBLISHING = ".publishing"  # names the release that is between its rename and the move of the pointer
 NAME = re.compile(r"v(\d{8}T\d{12})-[0-9a-f]{12}\.duckdb")
 STAMP = "%Y%m%dT%H%M%S%f"
+# Facts that readers see beside the figures: where one of them differs, equal figures are still another release.
+FACTS_SHOWN = ("contract_version", "data_from", "as_of", "provisional_from", "is_synthetic", "protection", "rules")
 
 
 class PublishProblem(Exception):
@@ -42,7 +47,11 @@ class Published:
 
 @contextmanager
 def one_writer(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder for writing; a second writer gets a clear text instead of a wait."""
+    """Hold the data folder for writing, in order; a second writer gets a clear text instead of a wait.
+
+    What an interrupted run left behind is settled first. The lock is the system's own: it ends with its process,
+    however that ended.
+    """
     build = data_dir / "build"
     build.mkdir(parents=True, exist_ok=True)
     with (build / ".lock").open("w") as lock:
@@ -50,6 +59,8 @@ def one_writer(data_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PublishProblem(f"{data_dir}: another load is running here. Wait until it has ended.") from None
+        settle(data_dir)
+        _clean(data_dir / "releases")
         yield
 
 
@@ -64,34 +75,34 @@ def publish(tables: dict[str, pl.DataFrame], manifest: dict[str, Any], releases:
     Raises PublishProblem where what was written cannot be read back; then nothing has changed for readers.
     """
     releases.mkdir(parents=True, exist_ok=True)
-    _clean(releases)
     build = releases / f".build-{uuid.uuid4().hex}.duckdb"
     try:
         created = _later_than_all(releases)
         write_release(tables | {"manifest": _manifest_table({})}, build)
         content = {table: digest for table, digest in content_hash(build).items() if table != "manifest"}
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        _refuse_lost_rows(tables, content)
         current = current_or_none(releases.parent)
-        if current is not None and current.manifest.get("content") == content:
+        if current is not None and _says_the_same(current, content, manifest):
             return Published(current.path, is_new=False)
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
         release_id = f"v{created:{STAMP}}-{digest}"
-        build.unlink()
         facts = {
             "release_id": release_id,
             "created": created.isoformat(timespec="seconds"),
             "content": content,
         } | manifest
+        build.unlink()
         write_release(tables | {"manifest": _manifest_table(facts)}, build)
-        _verify(build, content)
-        _sync(build)
+        _verify(build, content, facts)
         target = releases / f"{release_id}.duckdb"
+        replace_text(releases / PUBLISHING, target.name)
         build.rename(target)
-        _sync(releases)
+        sync(releases)
         point_to(target)
-        _keep_newest(releases, target)
-        return Published(target, is_new=True)
     finally:
-        build.unlink(missing_ok=True)
+        _clean(releases)
+    _keep_newest(releases, target)
+    return Published(target, is_new=True)
 
 
 def _later_than_all(releases: Path) -> datetime:
@@ -104,11 +115,7 @@ def _later_than_all(releases: Path) -> datetime:
 
 def point_to(release: Path) -> None:
     """Make `release` the current one, in one atomic step."""
-    part = release.parent / "CURRENT.tmp"
-    part.write_text(release.name + "\n", encoding="utf-8")
-    _sync(part)
-    part.replace(release.parent / "CURRENT")
-    _sync(release.parent)
+    replace_text(release.parent / "CURRENT", release.name + "\n")
 
 
 def current_or_none(data_dir: Path) -> Release | None:
@@ -124,62 +131,118 @@ def published(data_dir: Path) -> list[Path]:
     return sorted(p for p in (data_dir / "releases").glob("v*.duckdb") if NAME.fullmatch(p.name))
 
 
+def pointed_to(data_dir: Path) -> Path | None:
+    """The file that CURRENT names, sound or not; None where nothing was published."""
+    pointer = data_dir / "releases" / "CURRENT"
+    return pointer.with_name(pointer.read_text(encoding="utf-8").strip()) if pointer.exists() else None
+
+
+def open_published(data_dir: Path, before: str | None = None, after: str | None = None) -> tuple[Release, Release]:
+    """Two kept releases by their ids; by default the two newest. Raises PublishProblem where there are none such."""
+    kept = {path.stem: path for path in published(data_dir)}
+    ids = [before, after] if before and after else list(kept)[-2:]
+    unknown = [release_id for release_id in ids if release_id not in kept]
+    if unknown or len(ids) < 2 or (before and not after):
+        said = f"There is no release {', '.join(map(str, unknown))}." if unknown else "Name two releases, or none."
+        raise PublishProblem(
+            f"{data_dir}: {said} To compare, two are needed; kept are: {', '.join(kept) or 'none'} (see `status`)."
+        )
+    first, second = (open_file(kept[str(release_id)]) for release_id in ids)
+    return first, second
+
+
 def rollback(data_dir: Path) -> Path:
-    """Point to the release before the current one; return it.
+    """Point to the newest sound release before the current one; return it. The current one may be damaged.
 
     Raises PublishProblem where there is none, or where it is protected in another way.
     """
-    releases = published(data_dir)
-    current = open_release(data_dir)
-    earlier = [path for path in releases if path.name < current.path.name]
-    if not earlier:
-        raise PublishProblem(
-            f"{data_dir}: {current.path.stem} is the oldest release kept; there is none to go back to."
-        )
-    target = earlier[-1]
-    point_to(target)
-    previous = open_release(data_dir)
-    if previous.manifest["protection"]["method"] != current.manifest["protection"]["method"]:
-        point_to(current.path)
-        raise PublishProblem(
-            f"{target.stem} is protected in another way ({previous.manifest['protection']['method']}); not rolled back."
-        )
-    return target
+    current = pointed_to(data_dir)
+    if current is None:
+        raise PublishProblem(f"{data_dir}: nothing was published here; there is nothing to go back from.")
+    faults = []
+    for path in reversed([path for path in published(data_dir) if path.name < current.name]):
+        try:
+            return go_to(path, data_dir)
+        except ReleaseError as error:
+            faults.append(str(error))
+    nothing = f"{data_dir}: {current.stem} is the oldest release kept that is sound; there is none to go back to."
+    raise PublishProblem(" ".join([nothing, *faults]))
+
+
+def go_to(release: Path, data_dir: Path) -> Path:
+    """Point to a release that was published before, after reading all of it; return it.
+
+    Raises ReleaseError where it is damaged, PublishProblem where it is protected in another way than the current
+    one (a damaged current one is taken to have been protected).
+    """
+    current = current_or_none(data_dir)
+    method = open_file(release).manifest["protection"]["method"]
+    if current is None and method == "none":
+        raise PublishProblem(f"{release.stem} is unprotected, and the current release cannot be read; not gone back.")
+    if current is not None and current.manifest["protection"]["method"] != method:
+        raise PublishProblem(f"{release.stem} is protected in another way ({method}); not rolled back.")
+    point_to(release)
+    return release
 
 
 def _manifest_table(facts: dict[str, Any]) -> pl.DataFrame:
-    rows = {
-        "key": list(facts),
-        "value": [json.dumps(value, ensure_ascii=False, default=str) for value in facts.values()],
-    }
+    rows = {"key": list(facts), "value": [_json(value) for value in facts.values()]}
     return pl.DataFrame(rows, schema={"key": pl.String, "value": pl.String})
 
 
-def _verify(build: Path, content: dict[str, str]) -> None:
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _says_the_same(current: Release, content: dict[str, str], manifest: dict[str, Any]) -> bool:
+    return current.manifest.get("content") == content and all(
+        current.manifest.get(fact) == json.loads(_json(manifest.get(fact))) for fact in FACTS_SHOWN
+    )
+
+
+def _refuse_lost_rows(tables: dict[str, pl.DataFrame], content: dict[str, str]) -> None:
+    """What is in memory is the truth here; a file that holds other numbers of rows was not written whole."""
+    lost = [name for name, digest in content.items() if int(digest.split(":")[0]) != tables[name].height]
+    if lost:
+        raise PublishProblem(f"Rows were lost on the way to the disk ({', '.join(lost)}). Check the disk; load again.")
+
+
+def _verify(build: Path, content: dict[str, str], facts: dict[str, Any]) -> None:
+    """Read the finished file from the disk, every block of it and by the road that readers take.
+
+    The content was hashed from a first writing: that two writings agree is evidence against a fault on the way.
+    """
     if build.with_name(build.name + ".wal").exists():
         raise PublishProblem(f"{build.name}: the file was not closed cleanly. Load again.")
+    sync(build)
+    forget_cached(build)
     read_back = content_hash(build)
     differing = [table for table, digest in content.items() if read_back[table] != digest]
+    if not differing and dict(open_file(build).manifest) != json.loads(_json(facts)):
+        differing = ["manifest"]
     if differing:
         raise PublishProblem(
             f"What was written does not read back ({', '.join(differing)}). Check the disk and load again."
         )
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _clean(releases: Path) -> None:
-    for left in (*releases.glob(".build-*"), releases / "CURRENT.tmp"):
+    """Take away what a publication left that did not come to its end, or its last notes where it did.
+
+    A file with a release's name that the pointer never reached was never published: a rollback must not find it.
+    """
+    note = releases / PUBLISHING
+    if note.exists():
+        name = note.read_text(encoding="utf-8")
+        if NAME.fullmatch(name) and pointed_to(releases.parent) != releases / name:
+            (releases / name).unlink(missing_ok=True)
+        note.unlink()
+    for left in (*releases.glob(".build-*"), *releases.glob("*.tmp")):
         left.unlink(missing_ok=True)
 
 
 def _keep_newest(releases: Path, current: Path) -> None:
     kept = [path for path in published(releases.parent) if path != current]
     for path in kept[: max(0, len(kept) - (KEPT_RELEASES - 1))]:
-        path.unlink()
+        with suppress(OSError):  # the new release is out; an old one that cannot be deleted now is tried next time
+            path.unlink()

@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from etl.finding import Finding, Refused
 from etl.parse import EPOCH, FAULTS, OUTSIDE_MUNICIPALITIES
+from kpis.period import Period
+from kpis.reference import areas
 from kpis.release import AGE_BANDS
 
 FIRST_AGE, LAST_AGE = 0, 95  # ages that a population delivery must cover without a gap
 N_MUNICIPALITIES = 98
 
 # Rules that put a row aside without it being anybody's mistake: they do not count towards the file's limit.
-EXPECTED_RULES = ("C2-outside", "C0-system", "P1-outside")
+EXPECTED_RULES = ("C2-outside", "C0-system", "P1-outside", "W1-outside")
 
 Rows = tuple[pl.DataFrame, pl.DataFrame]  # landed rows, and the faults found in them
 
@@ -212,7 +214,12 @@ def _check_population(rows: pl.DataFrame) -> list[Finding]:
     """
     good = rows.filter(pl.col("rule").is_null())
     if good.is_empty():
-        raise Refused("P2-areas", "The file has no municipality rows with sex and age.")
+        raise Refused(
+            "P2-areas",
+            "The file has no municipality rows with sex and age. Ask for all municipalities, both sexes and single "
+            "years of age, over all of civilstand (I alt). If it is another StatBank table, name it after that, as in "
+            "hjemsyg.csv.",
+        )
     cell = ["municipality", "quarter", "sex", "age_first"]
     twice = good.group_by(cell).len().filter(pl.col("len") > 1).sort(cell)
     if not twice.is_empty():
@@ -280,6 +287,87 @@ def _refuse_missing_ages(good: pl.DataFrame) -> None:
         )
 
 
+def _last_day(period: pl.Expr) -> pl.Expr:
+    """The last day of a period: tells which of two deliveries reaches further."""
+    return period.map_elements(lambda text: Period.from_id(text).end, return_dtype=pl.Date)
+
+
+def _to_statbank(values: pl.DataFrame) -> Rows:
+    """A figure of a municipality; country, regions and landsdele repeat the municipalities.
+
+    `measure` is what the table counts and then the breakdown, without the dimensions that are totals:
+    home_nursing;age=80-84;sex=2. Totals over a dimension stay: who got two kinds of help is in both, and once in all.
+    """
+    rows = values.filter((pl.col("area") != "total") | pl.col("area").is_null())
+    rows, outside = _hold_back(
+        rows, "W1-outside", "area", pl.col("area").is_in(list(OUTSIDE_MUNICIPALITIES)),
+        pl.col("area").replace(dict(OUTSIDE_MUNICIPALITIES)) + pl.lit(", not one of the 98 municipalities"),
+    )  # fmt: skip
+    known = {"area", "period", "n", "row", "rule", "statbank_table", "measure"}
+    parts = [pl.col("measure")]
+    for dimension in sorted(set(values.columns) - known):
+        said = pl.col(dimension).cast(pl.String)
+        is_total = said.is_in(["total", "0"] if dimension == "sex" else ["total"]).fill_null(True)
+        parts.append(pl.when(is_total).then(pl.lit("")).otherwise(pl.lit(f";{dimension}=") + said))
+    rows = rows.with_columns(
+        pl.col("area").alias("municipality"),
+        pl.concat_str(parts).alias("measure"),
+        _last_day(pl.col("period")).alias("last_day"),
+    )
+    return rows, outside
+
+
+def _to_figures(values: pl.DataFrame) -> Rows:
+    rows = with_columns_or_null(values, {"numerator": pl.Float64, "denominator": pl.Float64})
+    return rows.with_columns(_last_day(pl.col("period")).alias("last_day")), pl.DataFrame(schema=FAULTS)
+
+
+def _to_baseline(values: pl.DataFrame) -> Rows:
+    rows = with_columns_or_null(values, {"respondents": pl.Int64, "unit": pl.String, "answered_on": pl.Date})
+    rows, negative = _hold_back(
+        rows, "B1-respondents", "respondents", pl.col("respondents") < 0, pl.lit("a negative number")
+    )
+    return rows.with_columns(_last_day(pl.col("period")).alias("last_day")), negative
+
+
+def _to_goals(values: pl.DataFrame) -> Rows:
+    """An area that does not exist would make a goal that nobody ever sees."""
+    known = [f"{level}:{code}" for level, code in areas().select("level", "area_code").iter_rows()] + ["country:DK"]
+    is_municipality = (pl.col("level") == "municipality") & pl.col("area_code").str.contains(r"^\d{3}$")
+    lost_zero = pl.when(is_municipality).then("0" + pl.col("area_code")).otherwise("area_code").alias("area_code")
+    rows = values.with_columns(lost_zero)
+    area = pl.col("level") + ":" + pl.col("area_code")
+    return _hold_back(rows, "G1-area", "area_code", ~area.is_in(known), pl.col("area_code"))
+
+
+def _to_services(values: pl.DataFrame) -> Rows:
+    rows, outside = _outside(values, "C2-outside")
+    counts = [name for name in ("n_places", "response_minutes") if name in values.columns]
+    faults = [outside]
+    for name in counts:
+        rows, negative = _hold_back(rows, "T1-places", name, pl.col(name) < 0, pl.lit("a negative number"))
+        faults.append(negative)
+    return rows, pl.concat(faults)
+
+
+def _refuse_told_twice(keys: list[str], rule: str, value: str) -> Callable[[pl.DataFrame], list[Finding]]:
+    """A check that refuses a file in which one figure stands with two values: a breakdown was left out of the keys."""
+
+    def check(rows: pl.DataFrame) -> list[Finding]:
+        good = rows.filter(pl.col("rule").is_null())
+        twice = good.group_by(keys).agg(pl.col(value).n_unique().alias("n")).filter(pl.col("n") > 1).sort(keys)
+        if twice.is_empty():
+            return []
+        told = ", ".join(str(part) for part in twice.row(0)[:-1])
+        raise Refused(
+            rule,
+            f"{told} stands with {twice.row(0)[-1]} different values ({twice.height} figures do so). Is the file "
+            "broken down by something (sex, age) that this kind of file has no column for? Ask for it without that.",
+        )
+
+    return check
+
+
 _ROW = {"row": pl.Int64, "rule": pl.String}
 
 SHAPES: dict[str, Shape] = {
@@ -328,9 +416,10 @@ SHAPES: dict[str, Shape] = {
         {
             "municipality": pl.String, "service_type": pl.String, "name": pl.String, "address": pl.String,
             "phone": pl.String, "hours": pl.String, "referrers": pl.String, "competences": pl.String,
-            "n_places": pl.Int64, "response_minutes": pl.Int64, "operator": pl.String, "valid_from": pl.Date, **_ROW,
+            "n_places": pl.Int64, "response_minutes": pl.Int64, "operator": pl.String, "valid_from": pl.Date,
+            "staff_day": pl.Boolean, "staff_evening": pl.Boolean, "staff_night": pl.Boolean, **_ROW,
         },
-        _with_outside_held_back,
+        _to_services,
     ),
     "goals": Shape(
         {
@@ -338,7 +427,7 @@ SHAPES: dict[str, Shape] = {
             "scope": pl.String, "term": pl.String, "baseline_value": pl.Float64, "baseline_period": pl.String,
             "target_value": pl.Float64, "due_date": pl.Date, **_ROW,
         },
-        _unchanged,
+        _to_goals,
     ),
     "interventions": Shape(
         {
@@ -350,9 +439,32 @@ SHAPES: dict[str, Shape] = {
     "generic_long": Shape(
         {
             "area": pl.String, "period": pl.String, "indicator": pl.String, "numerator": pl.Float64,
-            "denominator": pl.Float64, "value": pl.Float64, **_ROW,
+            "denominator": pl.Float64, "value": pl.Float64, "last_day": pl.Date, **_ROW,
         },
-        _unchanged,
+        _to_figures,
+    ),
+    "esundhed": Shape(
+        {
+            "area": pl.String, "period": pl.String, "indicator": pl.String, "numerator": pl.Float64,
+            "denominator": pl.Float64, "value": pl.Float64, "last_day": pl.Date, **_ROW,
+        },
+        _to_figures,
+        _refuse_told_twice(["indicator", "area", "period"], "O2-twice", "value"),
+    ),
+    "statbank": Shape(
+        {
+            "municipality": pl.String, "period": pl.String, "statbank_table": pl.String, "measure": pl.String,
+            "n": pl.Float64, "last_day": pl.Date, **_ROW,
+        },
+        _to_statbank,
+        _refuse_told_twice(["statbank_table", "measure", "municipality", "period"], "W2-twice", "n"),
+    ),
+    "baseline": Shape(
+        {
+            "indicator": pl.String, "area": pl.String, "period": pl.String, "value": pl.Float64, "unit": pl.String,
+            "respondents": pl.Int64, "answered_on": pl.Date, "last_day": pl.Date, **_ROW,
+        },
+        _to_baseline,
     ),
     "faerdigbehandlede": Shape(
         {"municipality": pl.String, "month": pl.Date, "days": pl.Int64, **_ROW}, _with_outside_held_back

@@ -4,6 +4,7 @@ A source file names a delivery's kind and its columns. Adding a shape needs a ne
 """
 
 import difflib
+import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "sources"
+YEAR = re.compile(r"(19|20)\d\d")  # a header that is a year: the sheet has a column for each
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,10 @@ class Source:
     title: str
     columns: tuple[Column, ...]
     sheet_hint: str = ""
-
-    @property
-    def required_headers(self) -> list[str]:
-        """The first spelling of each required column, for messages."""
-        return [column.headers[0] for column in self.columns if column.is_required]
+    table: str = ""  # the StatBank table it is
+    must_be_named: bool = False  # other tables have the same headers: the file's name must hold the table's
+    has_year_columns: bool = False  # years stand side by side; they are read as rows (columns `period` and `value`)
+    constants: dict[str, str] = field(default_factory=dict)  # canonical columns with one value in every row
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Recognised:
     header_of: dict[str, str]  # canonical column -> header as delivered
     clock_of: dict[str, str]
     unused: tuple[str, ...]  # headers that nothing reads
+    years: tuple[str, ...] = ()  # headers that are years, where the source has a column for each
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,26 @@ class Unknown:
 
     nearest: Source
     missing: tuple[str, ...]
+    unused: tuple[str, ...]  # headers that this source does not read
+    n_found: int  # columns of the source that are there
+
+    @property
+    def distance(self) -> float:
+        """The share of columns, wanted or delivered, that have no partner."""
+        apart = len(self.missing) + len(self.unused)
+        return apart / (apart + 2 * self.n_found)
 
     @property
     def message(self) -> str:
-        """In one sentence: what it might be, and which columns differ."""
-        if len(self.missing) == len(self.nearest.required_headers):
+        """In one or two sentences: what it might be, and which columns differ."""
+        if self.n_found == 0:
             return "None of the headers belongs to a known delivery."
+        # a file without headers has data in their place: what holds a digit is not repeated
+        strange = [header for header in self.unused if re.fullmatch(r"(?:[^\W\d]|[ ./-]){2,40}", header)]
         return (
             f"The headers fit no known delivery. Nearest is “{self.nearest.title}” ({self.nearest.kind}), "
             f"which also needs: {', '.join(self.missing)}."
+            + (f" It does not know: {', '.join(strange[:8])}." if strange else "")
         )
 
 
@@ -83,16 +96,19 @@ def load_sources() -> tuple[Source, ...]:
     return tuple(_read_source(path) for path in sorted(SOURCES.glob("*.toml")))
 
 
-def recognise(headers: list[str]) -> Recognised | Unknown:
+def recognise(headers: list[str], name: str = "") -> Recognised | Unknown:
     """Which source these headers belong to; column order, case and extra columns do not matter.
 
-    Where several fit, the one that leaves the fewest headers unread is meant.
+    Where several fit, the StatBank table that the file's `name` holds is meant (hjemsyg2024.csv), else the one that
+    leaves the fewest headers unread.
     """
     fits = [fit for source in load_sources() if isinstance(fit := _match(source, headers), Recognised)]
+    words = {re.sub(r"(19|20)\d\d$", "", word) for word in re.split(r"[^0-9a-z]+", name.casefold())}
+    fits = [fit for fit in fits if not fit.source.must_be_named or fit.source.table.casefold() in words]
     if fits:
-        return min(fits, key=lambda fit: (len(fit.unused), fit.source.id))
+        return min(fits, key=lambda fit: (fit.source.table.casefold() not in words, len(fit.unused), fit.source.id))
     misses = [miss for source in load_sources() if isinstance(miss := _match(source, headers), Unknown)]
-    return min(misses, key=lambda miss: (len(miss.missing) / len(miss.nearest.required_headers), miss.nearest.id))
+    return min(misses, key=lambda miss: (miss.distance, miss.nearest.id))
 
 
 def closest(word: str, allowed: list[str]) -> str:
@@ -113,10 +129,15 @@ def _match(source: Source, headers: list[str]) -> Recognised | Unknown:
         clock = next((delivered[h] for h in column.clock_headers if h in delivered), None)
         if clock is not None:
             clock_of[column.name] = clock
+    years = tuple(h for h in headers if YEAR.fullmatch(fold(h))) if source.has_year_columns else ()
+    if source.has_year_columns and not years:
+        missing.append("a column for each year (2023, 2024 …)")
+    used = {*header_of.values(), *clock_of.values(), *years}
     if missing:
-        return Unknown(source, tuple(missing))
-    used = {*header_of.values(), *clock_of.values()}
-    return Recognised(source, header_of, clock_of, tuple(h for h in headers if h not in used))
+        return Unknown(source, tuple(missing), tuple(h for h in headers if h and h not in used), len(header_of))
+    if years:
+        header_of |= {name: name for name in ("period", "value")}
+    return Recognised(source, header_of, clock_of, tuple(h for h in headers if h not in used), years)
 
 
 def _read_source(path: Path) -> Source:
@@ -148,4 +169,5 @@ def _read_source(path: Path) -> Source:
                 allowed=entry.get("allowed", ""),
             )
         )
-    return Source(path.stem, raw["kind"], raw["title"], tuple(columns), raw.get("sheet_hint", ""))
+    options = {name: raw[name] for name in raw.keys() - {"kind", "title", "columns"}}
+    return Source(path.stem, raw["kind"], raw["title"], tuple(columns), **options)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ VIEWS = {
     "interventions": "intervention_report",
     "faerdigbehandlede": "faerdigbehandlede_report",
     "generic_long": "official_report",
+    "esundhed": "esundhed_report",
+    "statbank": "statbank_report",
+    "baseline": "baseline_report",
 }
 
 
@@ -87,6 +91,20 @@ class Warehouse:
         for name in names:
             self._connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
 
+    def parts(self) -> list[tuple[int, int]]:
+        """Ranges of person numbers (both ends included) that hold about REPORTS_A_PART reports each.
+
+        Person numbers are evenly spread over 64 bits, so equal ranges hold equal shares of them.
+        """
+        n = max(1, -(-self.query("select count(*) from report").item() // REPORTS_A_PART))
+        ends = [number * 2**64 // n for number in range(n + 1)]
+        return [(first, following - 1) for first, following in pairwise(ends)]
+
+    def choose_part(self, part: tuple[int, int]) -> None:
+        """The range of persons that the steps of PER_PART work on next."""
+        for name, value in zip(("person_from", "person_to"), part, strict=True):
+            self._connection.execute(f"set variable {name} = {value}::ubigint")
+
     def close(self) -> None:
         """Drop everything."""
         self._connection.close()
@@ -99,20 +117,35 @@ class Warehouse:
         self._connection.unregister("_incoming")
 
 
-REPORTS = ("11_lookups", "10_reported_again", "12_newest_report")
-STEPS = (
-    ("05_small_deliveries", "small deliveries"),
-    *((name, "newest reports") for name in REPORTS),
-    ("20_contact", "contacts in order"),
+# SQL files of `sql/` in the order in which they run
+REPORTS = ("11_lookups", "10_reported_again", "12_newest_report", "15_counts")
+BEFORE = (("05_small_deliveries", "small deliveries"), *((name, "newest reports") for name in REPORTS))
+PER_PART = (
+    ("20_report_of_part", "reports"),
+    ("22_contact", "contacts in order"),
     ("25_diagnosis", "diagnosis groups"),
     ("30_stay", "hospital stays"),
     ("40_admission", "readmissions"),
     ("50_acute_place_stay", "acute places"),
-    ("60_cube", "counts"),
-    ("65_municipality_month", "counts by municipality"),
-    ("67_length_of_stay", "bed days"),
-    ("70_public", "population, areas, goals"),
+    ("60_count", "counts"),
 )
+AFTER = (
+    ("72_cube", "cube"),
+    ("74_municipality_month", "counts by municipality"),
+    ("76_length_of_stay", "bed days"),
+    ("80_public", "population, areas, goals"),
+)
+ATTRITION = (
+    "reports",
+    "newest_reports",
+    "valid_contacts",
+    "physical_contacts",
+    "stays",
+    "admissions",
+    "index_admissions",
+    "readmissions",
+)
+REPORTS_A_PART = 4_000_000  # a part's contacts and stays fit in memory several times over
 
 
 @contextmanager
@@ -141,11 +174,14 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
 
 
 def fates(warehouse: Warehouse) -> dict[str, Fate]:
-    """What became of each landed file's rows, by sha256; needs the steps of REPORTS to have run."""
-    again = warehouse.query("select sha256, fate, count(*) as n from reported_again group by sha256, fate")
+    """What became of each landed file's rows, by sha256; needs the steps of REPORTS and `judge_reports` or `build`."""
+    again = warehouse.query(
+        "select sha256, fate, count(*) as n from reported_again inner join delivery using (delivery) "
+        "group by sha256, fate"
+    )
     broken = warehouse.query(
-        'select sha256, rule, count(*) as n, min("row") as first_row from newest_report '
-        "where rule is not null group by sha256, rule"
+        'select sha256, rule, count(*) as n, min("row") as first_row '
+        "from held_back inner join delivery using (delivery) group by sha256, rule"
     )
     result = {}
     for file in warehouse.files:
@@ -182,24 +218,35 @@ def build(warehouse: Warehouse, progress: Callable[[str], None] = lambda step: N
             "No population has been loaded yet, so no rate can be worked out. Load StatBank's FOLK1A by municipality, "
             "sex and age (CSV) together with the contacts."
         )
-    for name, what in STEPS:
+    for name, what in BEFORE:
+        progress(what)
+        warehouse.run(name)
+    parts = warehouse.parts()
+    for number, part in enumerate(parts, start=1):
+        warehouse.choose_part(part)
+        for name, what in PER_PART:
+            progress(f"{what} ({number} of {len(parts)})")
+            warehouse.run(name)
+    for name, what in AFTER:
         progress(what)
         warehouse.run(name)
 
 
+def judge_reports(warehouse: Warehouse) -> None:
+    """Find the newest reports and what of them is held back, without building anything of them."""
+    warehouse.run(*REPORTS)
+    for part in warehouse.parts():
+        warehouse.choose_part(part)
+        warehouse.run("20_report_of_part")
+
+
 def attrition(warehouse: Warehouse) -> list[dict[str, Any]]:
     """Rows after each step from delivered reports to index admissions, for the manifest and the method page."""
-    count = """
-        select 'reports' as step, (select count(*) from report) as rows
-        union all select 'newest_reports', (select count(*) from newest_report)
-        union all select 'valid_contacts', (select count(*) from newest_report where rule is null and not is_cancelled)
-        union all select 'physical_contacts', (select count(*) from contact)
-        union all select 'stays', (select count(*) from stay)
-        union all select 'admissions', (select count(*) from admission)
-        union all select 'index_admissions', (select count(*) from admission where is_readmitted is not null)
-        union all select 'readmissions', (select count(*) from admission where is_readmitted)
-    """
-    return warehouse.query(count).to_dicts()
+    counted = dict(warehouse.query("select step, sum(n)::bigint from row_count group by step").iter_rows())
+    without_person = warehouse.query("select count(*) from newest_report where person is null").item()
+    counted["reports"] = warehouse.query("select count(*) from report").item()
+    counted["newest_reports"] += without_person
+    return [{"step": step, "rows": counted[step]} for step in ATTRITION]
 
 
 def write_release(tables: dict[str, pl.DataFrame], path: Path) -> None:
@@ -244,15 +291,16 @@ def content_hash(path: Path) -> dict[str, str]:
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> None:
+    """A view per kind over its landed files; `delivery` numbers files in the order of their hashes."""
+    number_of = {sha256: number for number, sha256 in enumerate(sorted(file.sha256 for file in files), start=1)}
     for kind, view in VIEWS.items():
-        paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem != "none")
-        selects = [f"select *, '{path.stem}' as sha256 from read_parquet('{_quoted(path)}')" for path in paths]
-        selects = selects or [f"select *, '' as sha256 from read_parquet('{_quoted(history / kind / 'none.parquet')}')"]
-        connection.execute(f"create view {view} as {' union all '.join(selects)}")
-    connection.execute("create table delivery (sha256 varchar, newest_minute integer)")
-    connection.executemany(
-        "insert into delivery values (?, ?)", [[f.sha256, f.newest_minute] for f in files] or [["", 0]]
-    )
+        paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem in number_of)
+        read = [f"select *, {number_of[path.stem]} as delivery from read_parquet('{_quoted(path)}')" for path in paths]
+        none = f"select *, 0 as delivery from read_parquet('{_quoted(history / kind / 'none.parquet')}')"
+        connection.execute(f"create view {view} as {' union all '.join(read) if read else none}")
+    connection.execute("create table delivery (delivery integer, sha256 varchar, newest_minute integer)")
+    rows = [[number_of[file.sha256], file.sha256, file.newest_minute] for file in files]
+    connection.executemany("insert into delivery values (?, ?, ?)", rows or [[0, "", 0]])
 
 
 def _quoted(path: Path) -> str:
@@ -288,6 +336,8 @@ def _set_variables(connection: duckdb.DuckDBPyConnection, span: Span | None) -> 
         values |= {"as_of": _minute(span.as_of), "as_of_day": span.as_of, "data_from": span.data_from}
     else:
         values |= {"as_of": 2**31 - 1, "as_of_day": date(9999, 1, 1), "data_from": date(2000, 1, 1)}
+    connection.execute("set variable person_from = 0::ubigint")
+    connection.execute(f"set variable person_to = {2**64 - 1}::ubigint")
     for name, value in values.items():
         connection.execute(f"set variable {name} = ?", [value])
 
@@ -339,12 +389,12 @@ def _add_reference(warehouse: Warehouse, span: Span | None) -> None:
             }
         ),
     )
-    if span is not None:
-        days = pl.DataFrame({"date": pl.date_range(span.data_from, span.as_of, closed="left", eager=True)})
-        warehouse.table(
-            "month_of_day",
-            days.select(
-                (pl.col("date") - EPOCH.date()).dt.total_days().cast(pl.Int32).alias("day"),
-                pl.col("date").dt.truncate("1mo").alias("month"),
-            ),
-        )
+    first, last = (span.data_from, span.as_of) if span else (date(2000, 1, 1), date(2000, 1, 2))
+    days = pl.DataFrame({"date": pl.date_range(first, last, closed="left", eager=True)})
+    warehouse.table(
+        "month_of_day",
+        days.select(
+            (pl.col("date") - EPOCH.date()).dt.total_days().cast(pl.Int32).alias("day"),
+            pl.col("date").dt.truncate("1mo").alias("month"),
+        ),
+    )

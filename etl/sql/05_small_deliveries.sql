@@ -1,20 +1,20 @@
 -- Small deliveries: of the same fact told twice, the delivery that tells of the latest day wins.
 
--- grain: day × unit
+-- grain: day × unit of acute places; other temporary places (Serviceloven § 84) stand in the same files
 create table newest_capacity as
 select capacity_report.*
 from capacity_report
-inner join delivery using (sha256)
-where capacity_report.rule is null
-qualify row_number() over (partition by municipality, unit_id, day order by delivery.newest_minute desc, sha256, "row") = 1;
+inner join delivery using (delivery)
+where capacity_report.rule is null and coalesce(capacity_report.place_type, 'acute') = 'acute'
+qualify row_number() over (partition by municipality, unit_id, day order by delivery.newest_minute desc, delivery, "row") = 1;
 
 -- grain: municipality × month
 create table newest_faerdigbehandlede as
 select faerdigbehandlede_report.*
 from faerdigbehandlede_report
-inner join delivery using (sha256)
+inner join delivery using (delivery)
 where faerdigbehandlede_report.rule is null
-qualify row_number() over (partition by municipality, month order by delivery.newest_minute desc, sha256, "row") = 1;
+qualify row_number() over (partition by municipality, month order by delivery.newest_minute desc, delivery, "row") = 1;
 
 -- grain: person with a known date of death, as a day number since 1970; of several dates the first
 create table first_death as

@@ -19,12 +19,12 @@ hashed as (
         ) as content
     from report
     inner join again using (contact_id)
-    inner join delivery using (sha256)
+    inner join delivery using (delivery)
 ),
 numbered as (
     select
         *,
-        row_number() over (partition by contact_id, content order by newest_minute desc, sha256, "row") as copy
+        row_number() over (partition by contact_id, content order by newest_minute desc, delivery, "row") as copy
     from hashed
 )
 select
@@ -33,7 +33,7 @@ select
         when copy > 1 then 'duplicate'
         when row_number() over (
             partition by contact_id, copy
-            order by reported_minute desc nulls last, newest_minute desc, content, sha256, "row"
+            order by reported_minute desc nulls last, newest_minute desc, content, delivery, "row"
         ) > 1 then 'superseded'
         else 'newest'
     end as fate

@@ -1,6 +1,6 @@
 -- grain: one row per valid physical contact (rules C2–C4), sorted by person, start, end, id.
 -- The sort is the one expensive step; every later window streams over this order.
-create table contact as
+create or replace table contact as
 select
     person,
     start_minute,
@@ -12,6 +12,8 @@ select
     sex,
     diagnosis,
     contact_id
-from newest_report
+from report_of_part
 where rule is null and not is_cancelled and is_physical
 order by person, start_minute, end_minute, contact_id;
+
+drop table report_of_part;

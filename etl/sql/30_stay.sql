@@ -4,7 +4,7 @@
 -- `reach` packs the person's rank above the end, so that one running maximum over the whole sorted table is the
 -- running maximum within each person: no partitions, no second sort. A new person's rank lies so far above the old
 -- reach that it always begins a stay.
-create table contact_of_stay as
+create or replace table contact_of_stay as
 with ranked as (
     select
         *,
@@ -39,7 +39,7 @@ select
 from parted;
 
 -- Rule S4 where there is a choice: the diagnosis with most time in the stay; ties: the earlier start, then the code.
-create table diagnosis_of_joined_stay as
+create or replace table diagnosis_of_joined_stay as
 with joined as (
     select stay_id from contact_of_stay where not begins_stay group by stay_id
 ),
@@ -58,7 +58,7 @@ group by stay_id;
 
 -- The first contact of a stay carries what rule S3 asks for; the next stay's first row already knows how far this one
 -- reached, how many contacts it had and how many were open.
-create table stay as
+create or replace table stay as
 with first_contact as (
     select * from contact_of_stay where begins_stay
     union all by name

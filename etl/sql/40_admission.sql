@@ -1,7 +1,7 @@
 -- grain: one row per admission, sorted by person and start.
 -- is_readmitted: true, false, or null = not an index (rule R1). Rule R2 looks at the next admission only, so that a
 -- planned one in between ends the watch; shorter stays are skipped.
-create table admission as
+create or replace table admission as
 with followed as (
     select
         *,

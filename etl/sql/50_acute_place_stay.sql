@@ -1,15 +1,19 @@
--- grain: one row per stay on a municipal acute place, its newest report; open stays have no end.
+-- grain: one row per stay of this part's persons on a municipal acute place, its newest report; open stays have no end.
+-- Only acute places (Sundhedsloven § 138); care records list other temporary places (Serviceloven § 84) beside them.
 -- Whether a hospital admission followed is known once the watch of 30 days is over, and only for citizens that the
 -- hospital data know (`is_followed`).
-create table acute_place_stay as
+insert into acute_place_stay
 with newest as (
     select stay_report.*
     from stay_report
-    inner join delivery using (sha256)
-    where stay_report.rule is null and stay_report.start_minute < getvariable('as_of')
+    inner join delivery using (delivery)
+    where stay_report.rule is null
+        and coalesce(stay_report.place_type, 'acute') = 'acute'
+        and stay_report.person between getvariable('person_from') and getvariable('person_to')
+        and stay_report.start_minute < getvariable('as_of')
     qualify row_number() over (
         partition by stay_report.stay_id, stay_report.municipality
-        order by delivery.newest_minute desc, end_minute desc nulls last, sha256, "row"
+        order by delivery.newest_minute desc, end_minute desc nulls last, delivery, "row"
     ) = 1
 ),
 followed as (

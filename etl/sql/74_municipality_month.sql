@@ -4,15 +4,11 @@ with contact_counts as (
     select
         lpad(municipality::varchar, 4, '0') as municipality_code,
         month,
-        count(*) as n_contact,
-        count(*) filter (
-            where reported_minute - coalesce(end_minute, start_minute) <= getvariable('timely_days') * 1440
-        ) as n_contact_timely,
-        count(*) filter (where diagnosis is not null) as n_contact_coded,
-        count(reported_minute) as n_contact_dated
-    from newest_report
-    inner join month_of_day on month_of_day.day = start_minute // 1440
-    where rule is null and not is_cancelled
+        sum(n_contact) as n_contact,
+        sum(n_contact_timely) as n_contact_timely,
+        sum(n_contact_coded) as n_contact_coded,
+        sum(n_contact_dated) as n_contact_dated
+    from contact_count
     group by municipality, month
 ),
 started_place_stay as (

@@ -3,9 +3,9 @@
 -- Of two deliveries of a quarter the one that reaches further in time counts.
 create table out_population as
 with chosen as (
-    select municipality, quarter, arg_max(sha256, (newest_minute, sha256)) as sha256
-    from (select distinct municipality, quarter, sha256 from population_report where rule is null)
-    inner join delivery using (sha256)
+    select municipality, quarter, arg_max(delivery, (newest_minute, delivery)) as delivery
+    from (select distinct municipality, quarter, delivery from population_report where rule is null)
+    inner join delivery using (delivery)
     group by municipality, quarter
 )
 select
@@ -15,7 +15,7 @@ select
     age_from::smallint as age_from,
     sum(persons)::integer as persons
 from population_report
-semi join chosen using (municipality, quarter, sha256)
+semi join chosen using (municipality, quarter, delivery)
 where rule is null
 group by municipality, quarter, sex, age_from;
 
@@ -30,19 +30,20 @@ create table out_coverage as
 with file_of_stays as (
     -- a small municipality may have no stay in a month that its care record does cover: the file tells the months
     select
-        sha256,
-        min(start_minute) // 1440 as first_day,
+        delivery,
+        -- a stay may begin before the data period
+        greatest(min(start_minute) // 1440, getvariable('data_from') - date '2000-01-01') as first_day,
         max(start_minute) // 1440 as last_day
     from stay_report
     where rule is null and start_minute < getvariable('as_of')
-    group by sha256
+    group by delivery
 ),
 told as (
     select 'lpr_contacts' as kind, municipality_code, month from true_municipality_month where measure = 'n_contact'
     union all
     select 'acute_place_stays', stay_report.municipality, month_of_day.month
     from stay_report
-    inner join file_of_stays using (sha256)
+    inner join file_of_stays using (delivery)
     inner join month_of_day on month_of_day.day in (file_of_stays.first_day, file_of_stays.last_day)
     where stay_report.rule is null
     union all
@@ -61,17 +62,17 @@ group by kind, municipality_code;
 create table out_goal as
 select goal_id, indicator, level, area_code, scope, term, baseline_value, baseline_period, target_value, due_date
 from goal_report
-inner join delivery using (sha256)
+inner join delivery using (delivery)
 where goal_report.rule is null
-qualify row_number() over (partition by goal_id order by delivery.newest_minute desc, sha256, "row") = 1;
+qualify row_number() over (partition by goal_id order by delivery.newest_minute desc, delivery, "row") = 1;
 
 create table out_intervention as
 with newest as (
     select intervention_report.*
     from intervention_report
-    inner join delivery using (sha256)
+    inner join delivery using (delivery)
     where intervention_report.rule is null
-    qualify row_number() over (partition by intervention_id order by delivery.newest_minute desc, sha256, "row") = 1
+    qualify row_number() over (partition by intervention_id order by delivery.newest_minute desc, delivery, "row") = 1
 )
 select
     intervention_id,
@@ -101,18 +102,23 @@ select
     valid_from,
     null::date as valid_to
 from service_report
-inner join delivery using (sha256)
+inner join delivery using (delivery)
 where service_report.rule is null
-qualify row_number() over (partition by municipality, service_type, name order by delivery.newest_minute desc, sha256, "row") = 1;
+qualify row_number() over (partition by municipality, service_type, name order by delivery.newest_minute desc, delivery, "row") = 1;
 
+-- Figures of others, one a row (generic long) or with years side by side (eSundhed).
 create table out_official_figure as
-with newest as (
-    select official_report.*
-    from official_report
-    inner join delivery using (sha256)
-    where official_report.rule is null
+with reported as (
+    select * from official_report where rule is null
+    union all by name
+    select * from esundhed_report where rule is null
+),
+newest as (
+    select reported.*
+    from reported
+    inner join delivery using (delivery)
     qualify row_number() over (
-        partition by indicator, area, period order by delivery.newest_minute desc, sha256, "row"
+        partition by indicator, area, period order by delivery.newest_minute desc, delivery, "row"
     ) = 1
 )
 select
@@ -124,4 +130,36 @@ select
     denominator,
     value,
     'official' as source
+from newest;
+
+-- grain: municipality × period × StatBank table × measure; n is null where StatBank gives none
+create table out_welfare as
+select municipality as municipality_code, period, statbank_table, measure, n
+from statbank_report
+inner join delivery using (delivery)
+where statbank_report.rule is null
+qualify row_number() over (
+    partition by municipality, period, statbank_table, measure order by delivery.newest_minute desc, delivery, "row"
+) = 1;
+
+-- grain: indicator × area × period of a questionnaire's answers
+create table out_baseline as
+with newest as (
+    select baseline_report.*
+    from baseline_report
+    inner join delivery using (delivery)
+    where baseline_report.rule is null
+    qualify row_number() over (
+        partition by indicator, area, period
+        order by answered_on desc nulls last, delivery.newest_minute desc, delivery, "row"
+    ) = 1
+)
+select
+    indicator,
+    split_part(area, ':', 1) as level,
+    split_part(area, ':', 2) as area_code,
+    period,
+    value,
+    unit,
+    respondents::integer as respondents
 from newest;

@@ -309,3 +309,24 @@ def test_parquet_with_codes_as_texts_and_other_case(tmp_path: Path) -> None:
     frame.write_parquet(tmp_path / "k.parquet")
     file = check([tmp_path / "k.parquet"]).files[0]
     assert (file.status, file.rows_loaded) == ("accepted", len(lines))
+
+
+def test_acute_place_stays_cover_the_months_of_their_file(tmp_path: Path) -> None:
+    """A stay from before the data period opens the coverage, and a small municipality is covered without a stay."""
+    folder = write_folder(tmp_path / "in")
+    stays = ["ophold_id;borger_cpr;enhed_id;plads_type;henvist_af;henvist_tid;start_tid;slut_tid;bopael_kommune"]
+    days = [("2023-12-20", "2024-01-08", "0860"), ("2024-03-01", "2024-03-05", "0851"), ("2024-06-28", "", "0860")]
+    for number, (start, end, municipality) in enumerate(days):
+        stays.append(
+            f"{number + 1};610150000{number};E1;Akutplads;Egen læge;;{start} 10:00;{end and end + ' 10:00'};{municipality}"
+        )
+    stays.append("9;6101500009;E2;Aflastningsplads;Sygehus;;2024-02-01 10:00;2024-02-09 10:00;0860")
+    (folder / "akut.csv").write_text("\n".join(stays), encoding="utf-8")
+    report = load([folder], tmp_path / "data", protection=UNPROTECTED)
+    assert report.is_loadable, report
+    release = open_release(tmp_path / "data")
+    covered = release.sql("select * exclude (kind) from coverage where kind = 'acute_place_stays' order by all")
+    whole = (date(2024, 1, 1), date(2024, 6, 1))
+    assert covered.rows() == [("0851", *whole), ("0860", *whole)]
+    counted = release.sql("select sum(n)::int as n from municipality_month where measure = 'n_place_stay'").item()
+    assert counted == 2  # the open one has no length yet, and the other temporary place is none of them

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -10,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import stays_and_readmissions
-from warehouse_of import STAY_STEPS, contact, minute, warehouse_of
+from warehouse_of import STAY_STEPS, contact, minute, warehouse_of, write_history
 
 from etl.delivery import open_delivery
 from etl.file import DeliveredFile
 from etl.land import empty_history, land
 from etl.pseudonym import PseudonymKey
-from etl.warehouse import open_warehouse
+from etl.warehouse import BEFORE, PER_PART, open_warehouse
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "stays.json"
 DAY = 1440
@@ -135,6 +136,30 @@ def test_any_contacts_in_any_order_give_what_the_oracle_gives(
         found = warehouse.query(STAYS).rows()
     expected = [tuple(vars(stay).values()) for stay in stays_and_readmissions(rows, AS_OF_MINUTE, deaths)]
     assert found == sorted(expected, key=lambda stay: (stay[0], stay[1]))
+
+
+def test_parts_of_persons_add_up_to_the_whole(tmp_path: Path) -> None:
+    """Built in three parts or in one, every count is the same."""
+    people = [n * (2**64 // 40) + 17 for n in range(40)]  # spread over the whole range of person numbers
+    rows = [
+        contact(k * 100 + n, person, FIRST_MINUTE + k * 9 * DAY, FIRST_MINUTE + k * 9 * DAY + 800 * (n % 4))
+        for n, person in enumerate(people)
+        for k in range(5)
+    ]
+    write_history(tmp_path, "lpr_contacts", rows)
+    empty_history(tmp_path)
+    cubes = []
+    for n_parts in (1, 3):
+        with open_warehouse(tmp_path, as_of=AS_OF) as warehouse:
+            warehouse.run(*(name for name, _ in BEFORE))
+            ends = [number * 2**64 // n_parts for number in range(n_parts + 1)]
+            for first, following in pairwise(ends):
+                warehouse.choose_part((first, following - 1))
+                warehouse.run(*(name for name, _ in PER_PART))
+            warehouse.run("72_cube")
+            cubes.append(warehouse.query("select * from true_cube order by all").rows())
+    assert cubes[0] == cubes[1]
+    assert sum(row[5] for row in cubes[0] if row[4] == "all") == 200
 
 
 def test_a_thousand_persons_with_long_gaps_stay_apart(tmp_path: Path) -> None:
