@@ -190,6 +190,9 @@ def _memberships(scope: _Scope, known: Catalogue) -> list[Any]:
                 if scope.area.code in area.municipalities:
                     href = replace(scope.selection, area=area_ref(area), group=None).to_url()
                     parts += [" · ", html.A(area.name, href=href)]
+    if scope.area.level != "country":
+        href = replace(scope.selection, area=COUNTRY, group=None).to_url()
+        parts += [" · ", html.A(scope.words("area.country"), href=href)]
     return parts
 
 
@@ -268,7 +271,7 @@ def _row(line: Line, scope: _Scope, is_first: bool) -> html.Tr:
 def _benchmarks(line: Line, scope: _Scope) -> str:
     """Return the figures of the group and the country that the value is compared with."""
     beside = [(scope.group.name, line.group)] if scope.group else []
-    beside += [] if scope.is_country else [(scope.words("area.in_country"), line.country)]
+    beside += [] if scope.is_country else [(scope.words("overview.the_country"), line.country)]
     return " · ".join(
         f"{name} {scope.words.number(row['value'], line.own_digits)}"
         for name, row in beside
