@@ -22,8 +22,7 @@ import polars as pl
 from etl.disk import forget_cached, replace_text, sync
 from etl.history import settle
 from etl.warehouse import content_hash, write_release
-from kpis.release import Release, ReleaseError, open_release
-from kpis.release import _open_file as open_file  # the very road that readers take, for a file that is not yet theirs
+from kpis.release import Release, ReleaseError, open_file, open_release
 
 KEPT_RELEASES = 5
 PUBLISHING = ".publishing"  # names the release that is between its rename and the move of the pointer

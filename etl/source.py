@@ -38,7 +38,6 @@ class Source:
     kind: str
     title: str
     columns: tuple[Column, ...]
-    sheet_hint: str = ""
     table: str = ""  # the StatBank table it is
     must_be_named: bool = False  # other tables have the same headers: the file's name must hold the table's
     has_year_columns: bool = False  # years stand side by side; they are read as rows (columns `period` and `value`)

@@ -106,7 +106,7 @@ def open_release(data_dir: Path) -> Release:
 
     Raises NoRelease when nothing was published, ReleaseError when the file is damaged or of another shape.
     """
-    return _open_file(_releases_dir(data_dir) / _read_pointer(data_dir))
+    return open_file(_releases_dir(data_dir) / _read_pointer(data_dir))
 
 
 @dataclass
@@ -160,7 +160,7 @@ def _look_again(watch: _Watch, data_dir: Path) -> None:
         pointer = (path.name, path.stat().st_mtime_ns if path.exists() else 0)
         if pointer == watch.pointer:
             return
-        watch.release = _open_file(path)
+        watch.release = open_file(path)
     except ReleaseError as error:
         problem = str(error)
         if problem != watch.problem:
@@ -171,16 +171,20 @@ def _look_again(watch: _Watch, data_dir: Path) -> None:
 
 
 def _newest_sound(data_dir: Path, before: str | None) -> Release | None:
-    """The newest readable release, only of those older than `before`. Names begin with the time of publication.
+    """The newest readable protected release, only of those older than `before`; names begin with the time.
 
-    Newer ones than the pointer were rolled back by somebody and stay away.
+    Newer ones than the pointer were rolled back by somebody and stay away. An unprotected one is shown only where
+    somebody points to it: nobody asked for it here.
     """
     for path in sorted(_releases_dir(data_dir).glob("v*.duckdb"), reverse=True):
         if before is None or path.name < before:
             try:
-                return _open_file(path)
+                release = open_file(path)
             except ReleaseError as error:
                 _log.error("%s", error)
+                continue
+            if release.manifest["protection"]["method"] != "none":
+                return release
     return None
 
 
@@ -209,7 +213,11 @@ def _read_pointer(data_dir: Path) -> str:
     return name
 
 
-def _open_file(path: Path) -> Release:
+def open_file(path: Path) -> Release:
+    """The release in one file, checked against the contract and read once whole; `open_release` follows the pointer.
+
+    A publication asks it of a file that no reader has been pointed to yet. Raises ReleaseError.
+    """
     if not path.is_file():
         raise ReleaseError(f"{path}: named as current but not there. Publish again, or roll back to another.")
     connection = duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"})

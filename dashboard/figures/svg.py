@@ -52,8 +52,3 @@ def path(points: Iterable[tuple[float, float]], cls: str) -> str:
 def text(x: float, y: float, content: str, cls: str, anchor: str = "start") -> str:
     """Return a text whose ``anchor`` (start, middle, end) lies at ``x``."""
     return f'<text class="{cls}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
-
-
-def ring(x: float, y: float, radius: float) -> str:
-    """Return a circle line in the colour of the text around it."""
-    return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="none" stroke="currentColor" stroke-width="2"/>'

@@ -1,6 +1,6 @@
-drop table contact_of_stay;
-
 -- Counts of this part's stays. True counts: they never leave the secure side.
+
+drop table contact_of_stay; -- makes room: nothing after this looks at contacts
 
 -- grain: municipality × month × sex × age band × diagnosis group.
 -- A stay counts in the month it starts, an index discharge in the month it ends (rule R3).

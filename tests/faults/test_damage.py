@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from deliveries import contact_line, write_contacts, write_folder
 from etl.load import load
 from etl.protect import UNPROTECTED
 from etl.publish import PublishProblem, published, rollback
-from kpis.release import CONTRACT, current_release, release_problem
+from kpis.release import CONTRACT, ReleaseError, current_release, release_problem
 from tests.faults.runs import IS_FULL, ROOT
 
 pytestmark = pytest.mark.faults
@@ -147,7 +148,17 @@ def test_the_reader_reads_every_block_that_holds_rows(two_releases: Path, tmp_pa
         reader.close()
 
 
-def test_a_damaged_newest_release_falls_back_to_the_one_before_and_says_so(two_releases: Path, tmp_path: Path) -> None:
+def test_a_damaged_newest_release_falls_back_to_the_one_before_and_says_so(tmp_path: Path) -> None:
+    load([write_folder(tmp_path / "in")], tmp_path)
+    load([tmp_path / "in"], tmp_path, as_of=date(2024, 6, 1), accept_change="a month less")
+    before, served = published(tmp_path)
+    served.chmod(0o644)
+    served.write_bytes(served.read_bytes()[:100_000])
+    assert current_release(tmp_path).path.name == before.name
+    assert "damaged" in str(release_problem(tmp_path))
+
+
+def test_a_damaged_newest_release_does_not_bring_back_an_unprotected_one(two_releases: Path, tmp_path: Path) -> None:
     before, served = published(two_releases)[-2:]
     (tmp_path / "releases").mkdir()
     for path in (before, served):
@@ -155,7 +166,7 @@ def test_a_damaged_newest_release_falls_back_to_the_one_before_and_says_so(two_r
     (tmp_path / "releases" / "CURRENT").write_text(served.name + "\n", "utf-8")
     newest = tmp_path / "releases" / served.name
     newest.write_bytes(newest.read_bytes()[:100_000])
-    assert current_release(tmp_path).path.name == before.name
-    assert "damaged" in str(release_problem(tmp_path))
-    with pytest.raises(PublishProblem, match="unprotected"):  # was the damaged one protected? then this must stay away
+    with pytest.raises(ReleaseError, match="damaged"):  # was the damaged one protected? then this must stay away
+        current_release(tmp_path)
+    with pytest.raises(PublishProblem, match="unprotected"):
         rollback(tmp_path)

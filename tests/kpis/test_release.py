@@ -129,8 +129,10 @@ def test_a_process_keeps_its_release_when_the_newest_is_damaged_and_says_so(tmp_
 
 
 def test_a_process_that_starts_on_a_damaged_release_takes_the_newest_older_one(tmp_path, without_waiting):
+    rounded = {"protection": {"method": "rounding", "base": 5}}
     for name in ("v1", "v2", "v4"):  # v4 was rolled back: CURRENT points to v3
-        tiny_release(tmp_path, name=name)
+        tiny_release(tmp_path, name=name, manifest=rounded)
+    tiny_release(tmp_path, name="v2-unprotected")  # newer than v2, but nobody pointed to it
     damage(tiny_release(tmp_path, name="v3"))
     assert current_release(tmp_path).id == "v2"
     assert "v3.duckdb" in release_problem(tmp_path)
