@@ -13,7 +13,7 @@ FILES ?=
 BENCH_YEARS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run load serve test test-faults lint bench browser lock format clean
+.PHONY: help run load serve test test-faults test-attack lint bench browser lock format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,10 +41,15 @@ lint: $(VENV)/.dev ## ruff (lint and format) and mypy
 
 bench: $(VENV)/.dev ## benchmarks, printed as ratios: make bench BENCH_YEARS=10
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_kpis.py
+	@PYTHONPATH=. $(BIN)/python tests/load/bench_dashboard.py
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_etl.py --years $(BENCH_YEARS)
+	@PYTHONPATH=. $(BIN)/python tests/load/bench_protect.py --years $(BENCH_YEARS)
 
 test-faults: $(VENV)/.dev ## the long versions of the fault and mutation tests
-	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=2000 $(BIN)/python -m pytest -n 2 tests/faults tests/etl/test_shapes.py
+	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=10000 $(BIN)/python -m pytest -n 2 tests/faults tests/etl/test_shapes.py
+
+test-attack: $(VENV)/.dev ## attack the protection at full length, and print what each scheme gives away
+	@NAERBLIK_ATTACK=full $(BIN)/python -m pytest -s tests/attack
 
 browser:
 	@test -x $(CHROMIUM) || { \

@@ -4,12 +4,13 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
+
+from dashboard.secure_side import is_loopback
 
 _THREADS = 8
 
@@ -27,7 +28,7 @@ _THREADS = 8
 @click.option("--port", type=click.IntRange(1, 65_535), default=8050, show_default=True)
 def main(data_dir: Path, host: str, port: int) -> None:
     """Serve the dashboard until it is stopped with Ctrl-C."""
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise click.ClickException(
             f"--host {host}: only this machine may be served (127.0.0.1, ::1 or localhost), because there is no log-in "
             "yet. Put a proxy with log-in in front of it to serve others."
@@ -35,13 +36,6 @@ def main(data_dir: Path, host: str, port: int) -> None:
     _refuse_taken(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     _Server(data_dir.resolve(), host, port, f"Nærblik is at {address} – stop it with Ctrl-C.").run()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refuse_taken(host: str, port: int) -> None:
@@ -92,12 +86,12 @@ class _Server(BaseApplication):
     def _warm_up(self, worker: Any) -> None:
         """Make the first request here: Dash registers its callbacks then, and parallel first visitors would meet none.
 
-        Then read the release and count once, so that no visitor waits for it.
+        Then count ahead, beside the visitors.
         """
-        from dashboard.view import show
+        from dashboard.warmth import keep_warm
 
         worker.app.wsgi().test_client().get("/_dash-layout")
-        show(self._data_dir, "/land", "")
+        keep_warm(self._data_dir)
 
 
 if __name__ == "__main__":

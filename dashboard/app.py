@@ -15,8 +15,9 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from flask import Flask, has_request_context, request
 from flask_compress import Compress
 
-from dashboard import files, probes, security
-from dashboard.view import View, show
+from dashboard import files, pictures, probes, secure_side, security
+from dashboard.components.markup import Markup
+from dashboard.view import draw
 from dashboard.words import DEFAULT_LANGUAGE, load_words
 from kpis.indicator import LANGUAGES
 
@@ -82,15 +83,18 @@ def create_app(data_dir: Path) -> Dash:
         Input("retry", "n_intervals"),
     )
     def follow(pathname: str | None, search: str | None, _: int | None) -> tuple[Any, dict[str, str], bool]:
-        view: View = show(data_dir, str(pathname or "/"), str(search or ""))
-        return view.content, {"title": view.title, "lang": view.lang}, view.is_final
+        view = draw(data_dir, str(pathname or "/"), str(search or ""))
+        arrived = {"title": view.title, "lang": view.lang, "address": view.address}
+        return Markup(view.markup), arrived, view.is_final
 
     app.clientside_callback(
         ClientsideFunction("naerblik", "arrive"),
         Output("arrived", "clear_data"),
         Input("arrived", "data"),
     )
+    secure_side.register(server, data_dir)
     files.register(server, data_dir)
+    pictures.register(server, data_dir)
     probes.register(server, data_dir)
     security.register(server, app.csp_hashes())
     return app

@@ -4,27 +4,48 @@ A page is a pure function of its selection and the release, and a selection is t
 nouns stand in the path, choices in the query, defaults are left out, and the order of the keys is fixed.
 
     /k/hjoerring                                     overview of a municipality
-    /sammenlign/preventable_admissions_65?omraade=k-hjoerring&gruppe=kkr-nordjylland
-    /metode/preventable_admissions_65?sprog=en
+    /k/hjoerring/preventable_admissions_65plus       one indicator of it in depth
+    /kkr/nordjylland                                 carpet of the municipalities of a group
+    /kkr/nordjylland/overblik                        overview of the group as one area
+    /land/taeppe                                     carpet of the whole country
+    /sammenlign/preventable_admissions_65plus?omraade=k-hjoerring&gruppe=kkr-nordjylland
+    /metode/preventable_admissions_65plus?sprog=en
+
+Carpet and overview of a group answer different questions (who differs? how are we doing?), so each is a noun of its
+own in the path, and the choices of the query mean the same on both.
 
 An address that names something unknown gives the nearest valid selection and a notice, never an error.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from dashboard.words import DEFAULT_LANGUAGE
 from kpis.area import MAPS, Area, Map, areas, levels
 from kpis.indicator import LANGUAGES, Language, load_indicators
-from kpis.period import Period
+from kpis.period import GRAINS, Grain, Period
+from kpis.potential import Reference
+from kpis.reference import normalise_municipality
 from kpis.release import Release, per_release
 
-T = TypeVar("T", bound=str)
-Page = Literal["front", "area", "compare", "method", "about", "accessibility"]
+T = TypeVar("T")
+Page = Literal[
+    "front",
+    "area",
+    "carpet",
+    "depth",
+    "compare",
+    "potential",
+    "acute_places",
+    "data",
+    "method",
+    "about",
+    "accessibility",
+]
 PAGES: tuple[Page, ...] = get_args(Page)
 DEFAULT_MAP: Map = MAPS[0]
 
@@ -39,13 +60,43 @@ LEVEL_WORDS = {
     "country": "land",
 }
 _WORD_LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
+# Behind an area that opens on the other of the two; an indicator may stand in the same place, and none is called so.
+_AREA_PAGES: dict[str, Page] = {"overblik": "area", "taeppe": "carpet"}
 _PAGE_WORDS: dict[str, Page] = {
     "sammenlign": "compare",
+    "potentiale": "potential",
+    "akutpladser": "acute_places",
+    "data": "data",
     "metode": "method",
     "om": "about",
     "tilgaengelighed": "accessibility",
 }
 _WORDS_OF_PAGES = {page: word for word, page in _PAGE_WORDS.items()}
+_ABOUT_AN_INDICATOR: tuple[Page, ...] = ("compare", "method")
+
+View = Literal["chart", "funnel", "map", "tiles", "table"]
+Breakdown = Literal["condition", "age", "sex", "length"]
+VIEW_WORDS: Mapping[View, str] = {
+    "chart": "figur",
+    "funnel": "tragt",
+    "map": "kort",
+    "tiles": "felter",
+    "table": "tabel",
+}
+BREAKDOWN_WORDS: Mapping[Breakdown, str] = {
+    "condition": "tilstand",
+    "age": "alder",
+    "sex": "koen",
+    "length": "laengde",
+}
+REFERENCE_WORDS: Mapping[Reference, str] = {
+    "best_fifth": "bedste-femtedel",
+    "median": "median",
+    "own_best": "egen-bedste",
+    "goal": "maal",
+}
+
+CAPTURES = (25, 50, 100)
 
 
 class AreaRef(NamedTuple):
@@ -108,7 +159,9 @@ class Selection:
     """A page and its choices. None means: not chosen, the page takes its default.
 
     ``area`` is the area of an area page, elsewhere the one that is highlighted; ``level`` says what the rows of a
-    comparison are; ``group`` is who they are compared with; ``only_group`` leaves the others out.
+    comparison or a file are; ``group`` is who they are compared with, ``members`` (slugs of municipalities, sorted)
+    a group that the reader put together and that goes before ``group``; ``only_group`` leaves the others out.
+    ``since`` and ``until`` are the first days of the first and the last month, both inclusive.
     """
 
     page: Page = "front"
@@ -116,12 +169,20 @@ class Selection:
     indicator: str | None = None
     lang: Language = DEFAULT_LANGUAGE
     map: Map = DEFAULT_MAP
+    indicators: tuple[str, ...] = ()  # of a file
     level: str = "municipality"
     group: AreaRef | None = None
+    members: tuple[str, ...] = ()
     only_group: bool = False
     period: Period | None = None
+    since: date | None = None
+    until: date | None = None
+    grain: Grain | None = None
     crude: bool = False
-    table: bool = False
+    breakdown: Breakdown = "condition"
+    reference: Reference = "best_fifth"
+    capture: int = 100  # per cent of the distance to the reference that is assumed to be won
+    view: View = "chart"
     search: str = ""
 
     def to_url(self) -> str:
@@ -129,31 +190,49 @@ class Selection:
         query = [
             (key, text)
             for key, field in _KEYS.items()
-            if field in _USED_ON[self.page]
+            if field in USED_ON[self.page]
             and getattr(self, field) != _DEFAULTS[field]
             and (text := _written(field, getattr(self, field)))
         ]
-        return self._path() + ("?" + urlencode(query) if query else "")
+        return self._path() + ("?" + urlencode(query, safe=",") if query else "")
+
+    def of_area(self, area: AreaRef) -> "Selection":
+        """Return the page that opens on an area: the carpet of a group's municipalities, else the overview."""
+        page: Page = "area" if area.level in ("municipality", "country") else "carpet"
+        return replace(self, page=page, area=area, group=None, members=(), view="chart", search="")
 
     def on_page(self, page: Page, indicator: str | None = None) -> "Selection":
         """Return the same reader's choices on another page.
 
-        A comparison that is come to from an area compares areas of its level; the country has none to compare with.
+        A comparison that is come to from an area compares areas of its level, one that is come to from a carpet the
+        municipalities of the carpet; the country has none to compare with. A page about an area takes the country
+        where none is chosen.
         """
         moved = replace(self, page=page, indicator=indicator or self.indicator, search="")
-        if page != "compare" or self.page != "area" or self.area is None:
+        if page != self.page:
+            moved = replace(moved, view="chart")
+        if page in ("area", "depth") and self.area is None:
+            return replace(moved, area=COUNTRY)
+        if page != "compare" or self.page not in ("area", "carpet", "depth") or self.area is None:
             return moved
         if self.area.level == "country":
             return replace(moved, area=None)
+        if self.page == "carpet":
+            return replace(moved, area=None, group=self.area, only_group=True)
         return replace(moved, level=self.area.level)
 
     def _path(self) -> str:
-        if self.page == "front":
-            return "/"
-        if self.page == "area" and self.area:
-            return "/" + quote("/".join(part for part in (LEVEL_WORDS[self.area.level], self.area.slug) if part))
-        noun = self.indicator if self.page in ("compare", "method") else None
-        return "/" + quote("/".join(part for part in (_WORDS_OF_PAGES[self.page], noun) if part))
+        match self.page:
+            case "front":
+                parts: list[str | None] = []
+            case "area" | "carpet" | "depth":
+                area = self.area or COUNTRY
+                named = {page: word for word, page in _AREA_PAGES.items() if page != self.of_area(area).page}
+                behind = self.indicator if self.page == "depth" else named.get(self.page)
+                parts = [LEVEL_WORDS[area.level], area.slug, behind]
+            case page:
+                parts = [_WORDS_OF_PAGES[page], self.indicator if page in _ABOUT_AN_INDICATOR else None]
+        return "/" + quote("/".join(part for part in parts if part))
 
     @classmethod
     def from_url(cls, path: str, query: str, known: Catalogue) -> "tuple[Selection, list[Notice]]":
@@ -171,24 +250,38 @@ _DEFAULTS = {field.name: field.default for field in fields(Selection)}
 _KEYS = {
     "sprog": "lang",
     "kort": "map",
+    "indikatorer": "indicators",
     "niveau": "level",
     "omraade": "area",
     "gruppe": "group",
+    "kommuner": "members",
     "udsnit": "only_group",
     "periode": "period",
+    "fra": "since",
+    "til": "until",
+    "inddeling": "grain",
     "beregning": "crude",
-    "visning": "table",
+    "opdeling": "breakdown",
+    "maalestok": "reference",
+    "andel": "capture",
+    "visning": "view",
     "soeg": "search",
 }
-_USED_ON: dict[Page, set[str]] = {
+USED_ON: Mapping[Page, set[str]] = {
     "front": {"lang", "map", "search"},
-    "area": {"lang", "map", "group", "table"},
-    "compare": {"lang", "map", "level", "area", "group", "only_group", "period", "crude", "table"},
+    "area": {"lang", "map", "group", "members", "view"},
+    "carpet": {"lang", "map", "period", "view"},
+    "depth": {"lang", "map", "since", "until", "breakdown", "view"},
+    "compare": {"lang", "map", "level", "area", "group", "members", "only_group", "period", "crude", "view"},
+    "potential": {"lang", "map", "area", "period", "reference", "capture", "view"},
+    "acute_places": {"lang", "map", "area", "view", "search"},
+    "data": {"lang", "map", "area", "indicators", "level", "since", "until", "grain", "crude"},
     "method": {"lang", "map", "area"},
     "about": {"lang", "map", "area"},
     "accessibility": {"lang", "map", "area"},
 }
-_FLAGS = {"only_group": "gruppe", "crude": "raa", "table": "tabel"}
+_VIEWS_ON: Mapping[Page, tuple[View, ...]] = {"compare": get_args(View)}
+_CHART_OR_TABLE: tuple[View, ...] = ("chart", "table")
 
 
 def _written(field: str, value: object) -> str:
@@ -199,10 +292,23 @@ def _written(field: str, value: object) -> str:
             return value.text
         case Period():
             return value.id
-        case str() if field == "level":
-            return LEVEL_WORDS[value]
+        case date():
+            return f"{value:%Y-%m}"
+        case tuple():
+            return ",".join(value)
+        case str() if field in _WORDS:
+            return _WORDS[field][value]
         case _:
             return str(value or "")
+
+
+_FLAGS = {"only_group": "gruppe", "crude": "raa"}
+_WORDS: Mapping[str, Mapping[Any, str]] = {
+    "level": LEVEL_WORDS,
+    "breakdown": BREAKDOWN_WORDS,
+    "reference": REFERENCE_WORDS,
+    "view": VIEW_WORDS,
+}
 
 
 class _Reader:
@@ -215,91 +321,101 @@ class _Reader:
     def read(self, path: str) -> tuple[Selection, list[Notice]]:
         for key in self.query.keys() - _KEYS.keys():
             self.notice("notice.key", value=key)
-        lang: Language = self.one_of("sprog", LANGUAGES, DEFAULT_LANGUAGE)
-        map_id: Map = self.one_of("kort", MAPS, DEFAULT_MAP)
-        match [part for part in unquote(path).split("/") if part]:
+        lang: Language = self.one_of("sprog", {word: word for word in LANGUAGES}, DEFAULT_LANGUAGE)
+        map_id: Map = self.one_of("kort", {word: word for word in MAPS}, DEFAULT_MAP)
+        found = self.nouns([part for part in unquote(path).split("/") if part], lang, map_id)
+        if found is None:
+            self.notice("notice.page", value=path)
+            return Selection(lang=lang, map=map_id), self.notices
+        return self.with_choices(found), self.notices
+
+    def nouns(self, parts: list[str], lang: Language, map_id: Map) -> Selection | None:
+        """Return the page and what stands in its path; None when there is no such page."""
+        start = Selection(lang=lang, map=map_id)
+        match parts:
             case []:
-                return self.finish(page="front", lang=lang, map=map_id, search=self.query.get("soeg", "")[:80])
-            case [("land" | "country")]:
-                return self.area_page(COUNTRY, lang, map_id)
-            case [word, text] if word in _WORD_LEVELS:
-                return self.area_page(AreaRef(_WORD_LEVELS[word], text), lang, map_id)
-            case [word] if word in _PAGE_WORDS and word != "sammenlign":
-                return self.text_page(_PAGE_WORDS[word], None, lang, map_id)
-            case ["metode", text]:
-                return self.text_page("method", self.indicator(text), lang, map_id)
-            case ["sammenlign"]:
-                return self.compare_page(None, lang, map_id)
-            case ["sammenlign", text]:
-                return self.compare_page(self.indicator(text), lang, map_id)
-        self.notice("notice.page", value=path)
-        return self.finish(page="front", lang=lang, map=map_id)
+                return self.search_page(start)
+            case [("land" | "country"), *behind] if len(behind) < 2:
+                return self.area_page(COUNTRY, behind, start)
+            case [word, text, *behind] if word in _WORD_LEVELS and len(behind) < 2:
+                return self.area_page(AreaRef(_WORD_LEVELS[word], text), behind, start)
+            case [word] if word in _PAGE_WORDS:
+                return replace(start, page=_PAGE_WORDS[word])
+            case [word, text] if _PAGE_WORDS.get(word) in _ABOUT_AN_INDICATOR:
+                return replace(start, page=_PAGE_WORDS[word], indicator=self.indicator(text))
+        return None
 
-    def area_page(self, wanted: AreaRef, lang: Language, map_id: Map) -> tuple[Selection, list[Notice]]:
-        found, map_id = self.area(wanted, map_id)
+    def search_page(self, start: Selection) -> Selection:
+        """Return the front page, or where a search by the full name, slug or code of an area leads straight away."""
+        text = self.query.get("soeg", "")[:80].strip()
+        found = exact_area(text, start.map, self.known) if text else None
+        return replace(start, map=found.map_id).of_area(area_ref(found)) if found else start
+
+    def area_page(self, wanted: AreaRef, behind: list[str], start: Selection) -> Selection:
+        found, map_id = self.area(wanted, start.map)
+        start = replace(start, map=map_id)
         if not found:
-            return self.finish(page="front", lang=lang, map=map_id, search=wanted.slug[:80])
-        return self.finish(
-            page="area",
-            lang=lang,
-            map=map_id,
-            area=found,
-            group=self.area_key("gruppe", map_id),
-            table=self.flag("visning", "tabel"),
-        )
+            return replace(start, search=wanted.slug[:80])
+        if not behind:
+            return start.of_area(found)
+        if behind[0] in _AREA_PAGES:
+            has_carpet = found.level != "municipality"  # there is but one row in it
+            return replace(start, page=_AREA_PAGES[behind[0]] if has_carpet else "area", area=found)
+        return replace(start, page="depth", area=found, indicator=self.indicator(behind[0]))
 
-    def compare_page(self, indicator: str | None, lang: Language, map_id: Map) -> tuple[Selection, list[Notice]]:
-        level = self.level(map_id)
-        return self.finish(
-            page="compare",
-            lang=lang,
-            map=map_id,
-            indicator=indicator,
-            level=level,
-            area=self.area_key("omraade", map_id),
-            group=self.area_key("gruppe", map_id),
-            only_group=self.flag("udsnit", "gruppe"),
-            period=self.period(),
-            crude=self.flag("beregning", "raa"),
-            table=self.flag("visning", "tabel"),
-        )
-
-    def text_page(
-        self, page: Page, indicator: str | None, lang: Language, map_id: Map
-    ) -> tuple[Selection, list[Notice]]:
-        """Read a page without figures: it only keeps the area that the reader came from."""
-        area = self.area_key("omraade", map_id)
-        return self.finish(page=page, indicator=indicator, lang=lang, map=map_id, area=area)
-
-    def finish(self, **chosen: object) -> tuple[Selection, list[Notice]]:
-        return Selection(**chosen), self.notices  # type: ignore[arg-type]
+    def with_choices(self, found: Selection) -> Selection:
+        """Return the selection with the choices of the query that mean something on its page."""
+        readers: dict[str, Callable[[], object]] = {
+            "indicators": self.indicators,
+            "level": lambda: self.level(found.map),
+            "area": lambda: self.area_key("omraade", found.map),
+            "group": lambda: self.area_key("gruppe", found.map),
+            "members": lambda: self.members(found.map),
+            "only_group": lambda: self.flag("udsnit", "only_group"),
+            "period": self.period,
+            "since": lambda: self.month("fra"),
+            "until": lambda: self.month("til"),
+            "grain": lambda: self.one_of("inddeling", {word: word for word in GRAINS}, None),
+            "crude": lambda: self.flag("beregning", "crude"),
+            "breakdown": lambda: self.one_of("opdeling", _by_word(BREAKDOWN_WORDS), found.breakdown),
+            "reference": lambda: self.one_of("maalestok", _by_word(REFERENCE_WORDS), found.reference),
+            "capture": lambda: self.one_of("andel", {str(share): share for share in CAPTURES}, found.capture),
+            "view": lambda: self.view(found.page),
+            "search": lambda: found.search or self.query.get("soeg", "")[:80],
+        }
+        chosen = {field: read() for field, read in readers.items() if field in USED_ON[found.page]}
+        if chosen.get("members"):
+            chosen["group"] = None
+        since, until = chosen.get("since"), chosen.get("until")
+        if isinstance(since, date) and isinstance(until, date) and since > until:
+            self.notice("notice.backwards", first=f"{since:%Y-%m}", last=f"{until:%Y-%m}")
+            chosen |= {"since": None, "until": None}
+        return replace(found, **chosen)  # type: ignore[arg-type]
 
     # One value each -------------------------------------------------------------------------------------------
 
     def notice(self, text: str, /, **values: str) -> None:
         self.notices.append(Notice(text, {name: value[:60] for name, value in values.items()}))
 
-    def one_of(self, key: str, allowed: tuple[T, ...], default: T) -> T:
-        text = self.query.get(key, default)
-        for value in allowed:
-            if value == text:
-                return value
-        self.notice("notice.value", key=key, value=text, allowed=", ".join(allowed))
-        return default
-
-    def flag(self, key: str, on: str) -> bool:
+    def one_of(self, key: str, allowed: Mapping[str, T], default: T) -> T:
+        """Return what the word of ``key`` stands for."""
         text = self.query.get(key)
-        if text not in (None, on):
-            self.notice("notice.value", key=key, value=text or "", allowed=on)
-        return text == on
+        if text is None:
+            return default
+        if text not in allowed:
+            self.notice("notice.value", key=key, value=text, allowed=", ".join(allowed))
+        return allowed.get(text, default)
+
+    def flag(self, key: str, field: str) -> bool:
+        return self.one_of(key, {_FLAGS[field]: True}, False)
+
+    def view(self, page: Page) -> View:
+        offered = _VIEWS_ON.get(page, _CHART_OR_TABLE)
+        return self.one_of("visning", {VIEW_WORDS[view]: view for view in offered}, "chart")
 
     def level(self, map_id: Map) -> str:
-        text = self.query.get("niveau", LEVEL_WORDS["municipality"])
-        offered = [LEVEL_WORDS[level] for level in levels(map_id) if level != "country"]
-        if text in offered:
-            return _WORD_LEVELS[text]
-        self.notice("notice.value", key="niveau", value=text, allowed=", ".join(offered))
-        return "municipality"
+        offered = {LEVEL_WORDS[level]: level for level in levels(map_id) if level != "country"}
+        return self.one_of("niveau", offered, "municipality")
 
     def indicator(self, text: str) -> str:
         if text in self.known.indicators:
@@ -308,6 +424,24 @@ class _Reader:
         shown = near[0] if near else self.known.indicators[0]
         self.notice("notice.indicator", value=text, shown=shown)
         return shown
+
+    def indicators(self) -> tuple[str, ...]:
+        """Return the indicators of a file in the order of the definitions; one that is not known is left out."""
+        wanted = {text for text in self.query.get("indikatorer", "").split(",") if text}
+        for text in sorted(wanted - set(self.known.indicators)):
+            self.notice("notice.left_out", value=text)
+        return tuple(item for item in self.known.indicators if item in wanted)
+
+    def members(self, map_id: Map) -> tuple[str, ...]:
+        found = set()
+        for text in sorted({text for text in self.query.get("kommuner", "").split(",") if text}):
+            areas_of_map = self.known.areas.get((map_id, "municipality"), ())
+            area = next((area for area in areas_of_map if text.casefold() in _spellings(area)), None)
+            if area is None:
+                self.notice("notice.left_out", value=text)
+            else:
+                found.add(area.slug)
+        return tuple(sorted(found))
 
     def period(self) -> Period | None:
         text = self.query.get("periode")
@@ -318,10 +452,27 @@ class _Reader:
         except ValueError:
             self.notice("notice.period", value=text)
             return None
-        if period.first < self.known.first_month or period.last > self.known.last_month:
-            self.notice("notice.period_outside", value=period.id)
+        return period if self.is_known(period) else None
+
+    def month(self, key: str) -> date | None:
+        text = self.query.get(key)
+        if text is None:
             return None
-        return period
+        try:
+            period = Period.from_id(text)
+        except ValueError:
+            period = None
+        if period is None or period.grain != "month":
+            self.notice("notice.month", key=key, value=text)
+            return None
+        return period.first if self.is_known(period) else None
+
+    def is_known(self, period: Period) -> bool:
+        """Return whether there are data for all of the period, and notice when there are not."""
+        is_inside = period.first >= self.known.first_month and period.last <= self.known.last_month
+        if not is_inside:
+            self.notice("notice.period_outside", value=period.id)
+        return is_inside
 
     def area_key(self, key: str, map_id: Map) -> AreaRef | None:
         text = self.query.get(key)
@@ -359,6 +510,31 @@ class _Reader:
                 return area_ref(area), searched
         self.notice("notice.area", value=wanted.slug)
         return None, map_id
+
+
+def exact_area(text: str, map_id: Map, known: Catalogue) -> Area | None:
+    """Return the one area that is called so, on this map or else on the other; municipalities go first.
+
+    Spellings such as Århus are understood. None when no area or several of other levels are called so.
+    """
+    wanted = text.casefold(), normalise_municipality(text)
+    other: Map = next(item for item in MAPS if item != map_id)
+    for searched in (map_id, other):
+        found = [
+            area
+            for (its_map, _), areas_of_level in known.areas.items()
+            if its_map == searched
+            for area in areas_of_level
+            if wanted[0] in _spellings(area) or wanted[1] == normalise_municipality(area.name)
+        ]
+        named = [area for area in found if area.level == "municipality"] or found
+        if len(named) == 1:
+            return named[0]
+    return None
+
+
+def _by_word(words: Mapping[T, str]) -> dict[str, T]:
+    return {word: value for value, word in words.items()}
 
 
 def _spellings(area: Area) -> tuple[str, ...]:

@@ -20,7 +20,9 @@ def digits_of(estimates: Iterable[Estimate]) -> int:
     size = median(abs(row["value"]) for row in shown)
     half = median((row["upper"] - row["lower"]) / 2 if row["lower"] is not None else 0.0 for row in shown)
     if half > 0:
-        return 0 if half >= 1.5 else 1 if half >= 0.15 or size >= 10 else 2
+        if half >= 1.5:
+            return 0 if size >= 10 or half >= 5 else 1  # 5 instead of 4,6 would hide what the interval does not
+        return 1 if half >= 0.15 or size >= 10 else 2
     return 0 if size >= 100 else 1 if size >= 10 else 2
 
 
@@ -42,6 +44,13 @@ def with_interval(estimate: Estimate, digits: int, words: Words) -> str:
     """Return *61 (58–65)*, the value alone, or the word for why there is none."""
     interval, value = interval_text(estimate, digits, words), value_text(estimate, digits, words)
     return words("value.with_interval", value=value, interval=interval) if interval else value
+
+
+def amounts(*numbers: float) -> tuple[float, ...]:
+    """Return a number of events with the ends of its interval, rounded as coarsely as the interval asks for."""
+    width = max(numbers) - min(numbers)
+    step = next((step for step in (1, 5, 10, 50, 100, 500, 1_000) if width <= 20 * step), 5_000)
+    return tuple(float(step * round(number / step)) for number in numbers)
 
 
 def area_name(area: Area, words: Words) -> str:

@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from etl.load import FileReport, LoadReport
+    from kpis.indicator import Language
 
 DATA = click.option(
     "--data",
@@ -33,6 +33,9 @@ FORMAT = click.option(
     default="text",
     show_default=True,
     help="How to report.",
+)
+LANG = click.option(
+    "--lang", type=click.Choice(["da", "en"]), default="da", show_default=True, help="Language of what is said."
 )
 AS_OF = click.option(
     "--as-of",
@@ -56,23 +59,22 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from etl.disk import DiskProblem
-        from etl.pseudonym import KeyProblem
-        from etl.publish import PublishProblem
+        from etl.rules import RulesProblem
         from etl.warehouse import BuildProblem
+        from etl.words import Problem, told
         from kpis.release import ReleaseError
 
+        lang = kwargs.get("lang", "en")
         with _stop_asked() as was_asked:
             try:
                 return command(*args, **kwargs)
-            except (PublishProblem, KeyProblem, BuildProblem, DiskProblem, ReleaseError, FileNotFoundError) as problem:
-                raise click.ClickException(str(problem)) from problem
+            except (Problem, BuildProblem, ReleaseError, RulesProblem, FileNotFoundError) as problem:
+                said = problem.said[lang] if isinstance(problem, Problem) else str(problem)
+                raise click.ClickException(said) from problem
             except (KeyboardInterrupt, Exception):
                 if not was_asked:  # DuckDB turns the interrupt into an error of its own, so its type tells nothing
                     raise
-                raise click.ClickException(
-                    "Stopped. A release is published whole or not at all; `python -m etl status` says which is current."
-                ) from None
+                raise click.ClickException(told("stop.asked")[lang]) from None
 
     return wrapped
 
@@ -129,18 +131,20 @@ def demo(data_dir: Path, years: int, scale: float, seed: int) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @DATA
 @FORMAT
+@LANG
 @plain_errors
-def check(paths: tuple[Path, ...], data_dir: Path, format_: str) -> None:
-    """Say what files are and what is wrong with them; load nothing. Exit code 0: loadable, 1: not.
+def check(paths: tuple[Path, ...], data_dir: Path, format_: str, lang: "Language") -> None:
+    """Say what files are, what is wrong with them, and what `load` would say; load nothing.
 
+    Exit code 0: loadable, 1: not. Files of one kind alone need not make a release: what it would lack is told.
     The report to send back lies in DATA/build/reports afterwards.
     """
     from etl.load import check as check_paths
 
     with _progress(format_ == "text") as progress:
-        report = check_paths(list(paths), progress)
-    _print(report, format_)
-    _write_report(report, "check", data_dir)
+        report = check_paths(list(paths), data_dir, progress)
+    _print(report, "check", format_, lang)
+    _write_report(report, "check", data_dir, lang)
     sys.exit(0 if report.is_loadable and report.files else 1)
 
 
@@ -148,6 +152,7 @@ def check(paths: tuple[Path, ...], data_dir: Path, format_: str) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @DATA
 @FORMAT
+@LANG
 @AS_OF
 @PROTECTION
 @ACCEPT
@@ -156,6 +161,7 @@ def load(
     paths: tuple[Path, ...],
     data_dir: Path,
     format_: str,
+    lang: "Language",
     as_of: datetime | None,
     protection: str,
     accept_change: str | None,
@@ -176,10 +182,10 @@ def load(
             )
     except LoadStopped as stopped:
         report = stopped.report
-    _print(report, format_)
+    _print(report, "load", format_, lang)
     if report.published and format_ == "text":
-        _echo_published(report.published.path, report.published.is_new)
-    _write_report(report, "load", data_dir)
+        _echo_published(report.published.path, report.published.is_new, lang)
+    _write_report(report, "load", data_dir, lang)
     sys.exit(0 if report.is_loadable else 1)
 
 
@@ -262,9 +268,9 @@ def status(data_dir: Path) -> None:
 @click.argument("before", required=False)
 @click.argument("after", required=False)
 @DATA
-@click.option("--lang", type=click.Choice(["da", "en"]), default="da", show_default=True, help="Language of the words.")
+@LANG
 @plain_errors
-def diff(before: str | None, after: str | None, data_dir: Path, lang: Any) -> None:
+def diff(before: str | None, after: str | None, data_dir: Path, lang: "Language") -> None:
     """Which figures moved from release BEFORE to AFTER, and why; by default the two newest.
 
     All moved figures lie in a Parquet file in DATA/build/reports afterwards.
@@ -344,61 +350,54 @@ def _progress(is_shown: bool) -> Any:
     return Bar(is_shown)
 
 
-def _print(report: "LoadReport", format_: str) -> None:
-    if format_ == "json":
-        content: dict[str, Any] = {"files": [asdict(file) for file in report.files]}
-        if report.passed_over:
-            content["passed_over"] = report.passed_over
-        if report.problem:
-            content["problem"] = report.problem
-        if report.published:
-            content["release"] = report.published.path.stem
-        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+TONES = {"accepted": "green", "accepted_with_warnings": "yellow", "refused": "red", "good": "green", "bad": "red"}
+
+
+def _print(report: "LoadReport", occasion: Any, format_: str, lang: "Language") -> None:
+    from etl.report import to_terminal
+
+    if format_ == "text":
+        for line, tone in to_terminal(report, occasion, lang):
+            click.secho(line, fg=TONES.get(tone), dim=tone == "quiet")
         return
-    for file in report.files:
-        _print_file(file)
-    for name in report.passed_over:
-        click.secho(f"{name}: not read; by its name it is no data file", fg="yellow")
-    if report.problem:
-        click.secho(report.problem, fg="red", err=True)
+    content: dict[str, Any] = {"files": [_file_json(file, lang) for file in report.files]}
+    if report.passed_over:
+        content["passed_over"] = report.passed_over
+    for name, said in (("problem", report.problem), ("lacking", report.lacking)):
+        if said:
+            content[name] = said[lang]
+    if report.published:
+        content["release"] = report.published.path.stem
+    click.echo(json.dumps(content, ensure_ascii=False, indent=1))
 
 
-def _print_file(file: "FileReport") -> None:
-    from etl.file import shown
-
-    colour = {"accepted": "green", "accepted_with_warnings": "yellow", "refused": "red"}[file.status]
-    click.secho(f"{shown(file.file)}: {file.status.replace('_', ' ')}", fg=colour, nl=False)
-    if file.kind and file.status != "refused":
-        click.echo(
-            f" – {file.kind}; {file.rows_in:,} rows = {file.rows_loaded:,} loaded + {file.rows_duplicate:,} duplicate "
-            f"+ {file.rows_superseded:,} superseded + {file.rows_quarantined:,} held back"
-        )
-    else:
-        click.echo()
-    for finding in file.findings:
-        if finding.row is None:
-            click.echo(f"    {finding.rule}  {finding.message}")
-    in_rows = [finding for finding in file.findings if finding.row is not None]
-    for rule, count in Counter(finding.rule for finding in in_rows).items():
-        first = next(finding for finding in in_rows if finding.rule == rule)
-        more = f" – and {count - 1} more such rows" if count > 1 else ""
-        click.echo(f"    {rule}  row {first.row}, {first.column or 'line'}: {first.message}{more}")
+def _file_json(file: "FileReport", lang: "Language") -> dict[str, Any]:
+    facts = asdict(file)
+    del facts["is_counted"]
+    return facts | {
+        "findings": [
+            {"row": finding.row, "column": finding.column, "rule": finding.rule, "message": finding.in_words(lang)}
+            for finding in file.findings
+        ]
+    }
 
 
-def _write_report(report: "LoadReport", occasion: Any, data_dir: Path) -> None:
+def _write_report(report: "LoadReport", occasion: Any, data_dir: Path, lang: "Language") -> None:
     from etl.report import write_report
+    from etl.words import words
 
+    text = words()["report"]
     try:
-        click.echo(f"Report: {write_report(report, occasion, data_dir)}", err=True)
+        click.echo(f"{text['report_at'][lang]}: {write_report(report, occasion, data_dir)}", err=True)
     except OSError as error:  # the load is done, or has failed for a reason of its own
-        click.secho(f"The report could not be written ({error}).", fg="red", err=True)
+        click.secho(text["report_not_written"][lang].format(error=error), fg="red", err=True)
 
 
-def _echo_published(path: Path, is_new: bool) -> None:
-    if is_new:
-        click.secho(f"Published {path.stem}.", fg="green")
-    else:
-        click.echo(f"Nothing new: {path.stem} already holds exactly this.")
+def _echo_published(path: Path, is_new: bool, lang: "Language" = "en") -> None:
+    from etl.words import words
+
+    said = words()["report"]["published_release" if is_new else "nothing_new_release"][lang].format(release=path.stem)
+    click.secho(said, fg="green" if is_new else None)
 
 
 if __name__ == "__main__":

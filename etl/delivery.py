@@ -11,21 +11,24 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-import pyreadstat
 
 from etl.excel import Sheet, read_workbook
 from etl.file import MOST_MEMBERS, REFUSED, DeliveredFile, shown
 from etl.finding import Finding, Refused
+from etl.parse import REPEATING
+from etl.sas import read_batches, read_headers
 from etl.source import Recognised, Unknown, fold, recognise
+from etl.words import together, told
 from kpis.reference import municipality_spellings, normalise_municipality
 
 BATCH_ROWS = 1_000_000
@@ -33,20 +36,21 @@ BATCH_BYTES = 64 << 20
 HEADER_ROWS_LOOKED_AT = 20  # titles and notes may stand above the header of a sheet
 DELIMITERS = (";", ",", "\t")
 LONGEST_HEADER = 1 << 20
+MOST_HEADERS_NAMED = 15
 MOST_LINES_NAMED = 500  # of those that are no rows of the table; all are counted
-# what its parser meets in a damaged file: broken letters, days of the year 70,000
-SAS_DAMAGES = (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeError, ValueError, OverflowError)
 DAMAGES = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, pa.ArrowException, pl.exceptions.PolarsError)
 DANISH_IN_UTF8 = [letter.encode() for letter in "æøåÆØÅ"]
 NOT_IN_CP1252 = [b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"]
 TOTAL_WORDS = ["i alt", "ialt", "total", "totalt", "sum", "samlet", "hovedtotal"]
 LONGEST_TOTAL_WORD = 16  # with the blanks around it
 HAVE_TOTALS = ("population", "statbank", "esundhed", "generic_long", "baseline")  # where a total is a row like others
+TEXTS = (".csv", ".txt", ".tsv")
 DECIMAL_DOT = r"^(-?[1-9]\d{0,2}(?:\.\d{3})+)$"
 
 # A row's number is the line or sheet row that a person would look up. Where that is not enough to find the cell, the
 # number also holds the sheet and the column: number = row + column × 2^40 + sheet × 2^54.
 ROW_BITS, COLUMN_BITS = 40, 14
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Delivery:
     findings: list[Finding] = field(default_factory=list)
     n_malformed: int = 0  # lines that are no rows of the table: broken ones, totals and notes; counted as quarantined
     sheets: tuple[str, ...] = ()  # of a workbook, the sheets that are read
+    rows_expected: int | None = None  # about so many, where that is known before they are read
     letters: tuple[dict[str, str], ...] = ()  # of each of these, the letters of a canonical column or a year
 
     def batches(self) -> Iterator[pl.DataFrame]:
@@ -73,11 +78,10 @@ class Delivery:
                 n_rows += frame.height
                 yield _years_as_rows(frame, self.fit) if self.fit.years else frame
         except DAMAGES as error:
-            raise Refused("D5-damaged", "The file is damaged inside. Ask for it again.") from error
+            raise Refused("D5-damaged") from error
         if n_rows == 0 and self.n_malformed:
             first = next(finding for finding in self.findings if finding.rule == "D4-fields")
-            text = f"None of the lines is a row of the table. First: {first.message}"
-            raise Refused("D4-fields", f"{text} Is a quotation mark left open?", row=first.row)
+            raise Refused("D4-fields.none", row=first.row, first={"da": first.da, "en": first.en})
 
     def place(self, number: int, column: str) -> tuple[int, str]:
         """The row of a row's number, and what to call its cell: the header as delivered, in a workbook D7."""
@@ -91,27 +95,40 @@ class Delivery:
         cell = f"{letters}{row}" if letters else header
         return row, f"{shown(self.sheets[sheet])}!{cell}" if len(self.sheets) > 1 else cell
 
-    def leave_out(self, row: int, message: str) -> None:
+    def leave_out(self, row: int, text: str, **values: Any) -> None:
         """Count and name a line that is no row of the table."""
         self.n_malformed += 1
         if self.n_malformed <= MOST_LINES_NAMED:
-            self.findings.append(Finding(row, None, "D4-fields", message))
+            self.findings.append(Finding.of(text, row, **values))
 
 
 def open_delivery(file: DeliveredFile) -> Delivery:
     """Recognise one file. Raises Refused where it cannot be read or no source fits."""
+    delivery = _opened(file)
+    unread = [header for header in delivery.fit.unused if header and header not in _partitions(file)]
+    unshown = [delivery.fit.header_of[c.name] for c in delivery.fit.source.columns
+               if not c.is_shown and c.name in delivery.fit.header_of]  # fmt: skip
+    for text, headers in (("D2-unread", unread), ("D2-unshown", unshown)):
+        if headers:
+            delivery.findings.append(Finding.of(text, columns=_headers_shown(headers)))
+    return delivery
+
+
+def _headers_shown(headers: Sequence[str]) -> str:
+    """Some headers for a message. In a file without headers data stand in their place: long numbers are left out."""
+    some = [shown(re.sub(r"\d{5,}", "…", header)) for header in headers[:MOST_HEADERS_NAMED]]
+    return ", ".join(some) + (f" … ({len(headers)})" if len(headers) > MOST_HEADERS_NAMED else "")
+
+
+def _opened(file: DeliveredFile) -> Delivery:
     if file.path.stat().st_size == 0:
-        raise Refused("D1-empty", "The file is empty (0 bytes). Ask for it to be sent again.")
+        raise Refused("D1-empty.bytes")
     if file.is_hostile:
-        raise Refused("D11-name", "The archive names a place outside itself. It was not read. Who packed it, and how?")
+        raise Refused("D11-name")
     if file.path.suffix.lower() == ".zip" and file.member is None:
-        raise Refused(
-            "D11-archive",
-            f"The archive cannot be opened, or holds more than {MOST_MEMBERS} files. Was it cut off? Ask for it again, "
-            "in parts where it is that large.",
-        )
+        raise Refused("D11-archive.open", most=MOST_MEMBERS)
     if file.suffix in REFUSED:
-        raise Refused("D2-format", f"Files that end in {file.suffix} are not read. {REFUSED[file.suffix]}")
+        raise Refused(REFUSED[file.suffix], ending=file.suffix)
     try:
         match file.suffix:
             case ".parquet":
@@ -123,23 +140,50 @@ def open_delivery(file: DeliveredFile) -> Delivery:
             case _:
                 return _open_csv(file)
     except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError) as error:
-        raise Refused("D11-archive", "The archive is damaged. Was it cut off? Ask for it again.") from error
+        raise Refused("D11-archive.damaged") from error
 
 
 def _recognised(fit: Recognised | Unknown) -> Recognised:
     if isinstance(fit, Unknown):
-        raise Refused("D2-unknown", fit.message)
+        raise _refusal(fit)
     return fit
 
 
+def count_rows(file: DeliveredFile) -> int | None:
+    """Rows of a file that was refused: lines under the header of a text, rows of a Parquet file; None: unknown."""
+    try:
+        if file.suffix == ".parquet":
+            return pa.parquet.ParquetFile(
+                pa.BufferReader(file.read()) if file.is_packed else file.path
+            ).metadata.num_rows
+        if file.suffix in TEXTS and not file.is_hostile:
+            with file.open() as stream:
+                return max(0, sum(not line.isspace() for line in stream) - 1)
+    except (*DAMAGES, OSError, ValueError, NotImplementedError, Refused):
+        pass  # why it cannot be read is told already
+    return None
+
+
+def _refusal(fit: Unknown) -> Refused:
+    """In words: what the file might be, and which columns differ."""
+    if fit.n_found == 0:
+        return Refused("D2-unknown.none")
+    title, missing = fit.nearest.title, ", ".join(fit.missing)
+    # a file without headers has data in their place: what holds a digit is not repeated
+    strange = [header for header in fit.unused if re.fullmatch(r"(?:[^\W\d]|[ ./-]){2,40}", header)]
+    if not strange:
+        return Refused("D2-unknown.nearest", title=title, missing=missing)
+    return Refused("D2-unknown.strange", title=title, missing=missing, strange=", ".join(strange[:8]))
+
+
 def _open_csv(file: DeliveredFile) -> Delivery:
-    encoding, findings, ends_open = _encoding(file)
+    encoding, findings, ends_open, n_lines = _encoding(file)
     try:
         with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
             header_line = text.readline(LONGEST_HEADER).rstrip("\r\n")
             has_rows = bool(text.readline(LONGEST_HEADER))
     except UnicodeError as error:
-        raise Refused("D6-encoding", "The file begins as UTF-16 and is not. Ask for it as UTF-8.") from error
+        raise Refused("D6-encoding.utf16") from error
     fits = {d: recognise(_split_header(header_line, d), file.names) for d in DELIMITERS}
     apart = {d: fit.distance if isinstance(fit, Unknown) else 0.0 for d, fit in fits.items()}
     delimiter = min(DELIMITERS, key=lambda d: apart[d])
@@ -148,7 +192,7 @@ def _open_csv(file: DeliveredFile) -> Delivery:
     _refuse_header_twice(headers, 1)
     _refuse_untitled(fit)
     if not has_rows:
-        raise Refused("D1-empty", "The file has a header and no rows. It does not replace what was delivered before.")
+        raise Refused("D1-empty.rows")
 
     def read(delivery: Delivery) -> Iterator[pl.DataFrame]:
         malformed: list[int] = []
@@ -157,34 +201,27 @@ def _open_csv(file: DeliveredFile) -> Delivery:
         def note_malformed(row: pyarrow.csv.InvalidRow) -> str:
             last[:] = [row]
             malformed.append(row.number)
-            is_note = row.actual_columns == 1 and _is_note(row.text)
-            what = f"The line has {row.actual_columns} fields where the header has {row.expected_columns}."
-            note = "The line is a note, no row of the table; it was left out."
-            delivery.leave_out(row.number, note if is_note else what)
+            if row.actual_columns == 1 and _is_note(row.text):
+                delivery.leave_out(row.number, "D4-fields.note")
+            else:
+                counts = {"found": row.actual_columns, "wanted": row.expected_columns}
+                delivery.leave_out(row.number, "D4-fields.count", **counts)
             return "skip"
 
-        line, taken = 2, 0  # the header is line 1
-        for batch in _csv_batches(file, encoding, delimiter, headers, note_malformed):
+        line = 2  # the header is line 1
+        for batch in _csv_batches(file, encoding, delimiter, headers, _coded(fit), note_malformed):
             frame = pl.DataFrame(pl.from_arrow(batch))
-            numbers: list[int] = []
-            skipped = set(malformed[taken:])
-            while len(numbers) < frame.height:
-                if line not in skipped:
-                    numbers.append(line)
-                line += 1
-            taken = len(malformed)
-            is_blank = pl.all_horizontal(pl.all().str.strip_chars() == "")
-            rows = frame.filter(~is_blank).with_columns(
-                pl.Series("row", numbers, dtype=pl.Int64).filter(~frame.select(is_blank).to_series())
-            )
-            yield _without_totals_and_notes(rows, delivery)
+            skipped = [number - line for number in malformed if number >= line]
+            numbers = np.delete(np.arange(line, line + frame.height + len(skipped)), skipped)[: frame.height]
+            line = int(numbers[-1]) + 1 if frame.height else line
+            rows = frame.with_columns(pl.Series("row", numbers, dtype=pl.Int64))
+            yield _without_totals_and_notes(_without_blank_lines(rows), delivery)
         for cut in last:
             is_short = cut.actual_columns < cut.expected_columns
             if ends_open and cut.number >= line and is_short and not (cut.actual_columns == 1 and _is_note(cut.text)):
-                text = "The last line breaks off in the middle, so the file was cut off. Ask for it again."
-                raise Refused("D5-cut", text, row=cut.number)
+                raise Refused("D5-cut.line", row=cut.number)
 
-    return Delivery(file, file.sha256(), fit, read, findings)
+    return Delivery(file, file.sha256(), fit, read, findings, rows_expected=n_lines)
 
 
 def _csv_batches(
@@ -192,6 +229,7 @@ def _csv_batches(
     encoding: str,
     delimiter: str,
     headers: list[str],
+    coded: set[str],
     note_malformed: Callable[[pyarrow.csv.InvalidRow], str],
 ) -> Iterator[pa.RecordBatch]:
     try:
@@ -204,23 +242,35 @@ def _csv_batches(
                 delimiter=delimiter, invalid_row_handler=note_malformed, ignore_empty_lines=False
             ),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=False
+                column_types={name: CODED_TEXT if name in coded else pa.string() for name in headers},
+                strings_can_be_null=False,
             ),
         )
     except pa.ArrowInvalid as error:
-        raise Refused("D4-fields", "The lines cannot be parted into fields. Is a quotation mark left open?") from error
+        raise Refused("D4-fields.quote") from error
+
+
+def _coded(fit: Recognised) -> set[str]:
+    """Headers of columns whose texts are read as codes, because the same few stand again and again."""
+    return {fit.header_of[c.name] for c in fit.source.columns if c.type in REPEATING and c.name in fit.header_of}
+
+
+def _without_blank_lines(rows: pl.DataFrame) -> pl.DataFrame:
+    starts_blank = rows[rows.columns[0]].cast(pl.String).str.strip_chars() == ""
+    if not starts_blank.any():
+        return rows
+    return rows.filter(~pl.all_horizontal(pl.exclude("row").cast(pl.String).str.strip_chars() == ""))
 
 
 def _refuse_header_twice(headers: list[str], row: int) -> None:
     twice = sorted({shown(h) for h in headers if h and headers.count(h) > 1})
     if twice:
-        raise Refused("D3-header", f"The header names {', '.join(twice)} more than once.", row=row)
+        raise Refused("D3-header", row=row, names=", ".join(twice))
 
 
 def _refuse_untitled(fit: Recognised) -> None:
     if fit.years and "indicator" not in fit.header_of:
-        raise Refused("D2-unknown", f"The file looks like “{fit.source.title}”, but nothing names its indicator. "
-                      "Put the name in a column “indikator”.")  # fmt: skip
+        raise Refused("D2-unknown.untitled", title=fit.source.title)
 
 
 def _is_note(text: str) -> bool:
@@ -231,24 +281,27 @@ def _is_note(text: str) -> bool:
 def _without_totals_and_notes(rows: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
     """The rows without those that people write under a table; each is named in the findings."""
     first, *others = (name for name in rows.columns if name != "row")
+
+    def text(name: str) -> pl.Expr:
+        return pl.col(name).cast(pl.String).fill_null("")
+
     has_totals = delivery.fit.source.kind in HAVE_TOTALS
-    is_suspect = pl.lit(False) if has_totals else pl.col(first).str.len_bytes() <= LONGEST_TOTAL_WORD
+    is_suspect = pl.lit(False) if has_totals else text(first).str.len_bytes() <= LONGEST_TOTAL_WORD
     if len(others) > 1:
-        is_suspect = is_suspect | pl.all_horizontal(pl.col(name).fill_null("") == "" for name in others[:2])
+        is_suspect = is_suspect | pl.all_horizontal(text(name) == "" for name in others[:2])
     suspects = rows.filter(is_suspect)
-    is_total = pl.col(first).str.strip_chars().str.to_lowercase().is_in([] if has_totals else TOTAL_WORDS)
-    is_lonely = pl.all_horizontal(pl.col(name).fill_null("").str.strip_chars() == "" for name in others)
+    is_total = text(first).str.strip_chars().str.to_lowercase().is_in([] if has_totals else TOTAL_WORDS)
+    is_lonely = pl.all_horizontal(text(name).str.strip_chars() == "" for name in others)
     suspects = suspects.filter(is_total | is_lonely) if len(others) > 1 else suspects.filter(is_total)
     left_out = []
     for row in suspects.iter_rows(named=True):
         word = (row[first] or "").strip()
         if not has_totals and fold(word) in TOTAL_WORDS:
-            message = f"The row is a total (“{word}”), which repeats the rows above; it was left out."
+            delivery.leave_out(row["row"] % (1 << ROW_BITS), "D4-fields.total", word=word)
         elif _is_note(word):
-            message = "The row is a note under the table (only its first cell is filled in); it was left out."
+            delivery.leave_out(row["row"] % (1 << ROW_BITS), "D4-fields.note")
         else:
             continue
-        delivery.leave_out(row["row"] % (1 << ROW_BITS), message)
         left_out.append(row["row"])
     return rows.filter(~pl.col("row").is_in(left_out)) if left_out else rows
 
@@ -271,22 +324,27 @@ def _split_header(line: str, delimiter: str) -> list[str]:
     return [name.strip().strip('"').strip() for name in line.lstrip("\ufeff").split(delimiter)]
 
 
-def _encoding(file: DeliveredFile) -> tuple[str, list[Finding], bool]:
-    """UTF-8 (with or without mark), UTF-16 by its mark, else Windows-1252 with a finding that says so.
+class _Text(NamedTuple):
+    encoding: str
+    findings: list[Finding]
+    ends_open: bool  # without a line end, as a file that was cut off does
+    n_lines: int | None
 
-    Also whether the file ends without a line end, as one that was cut off does.
-    """
+
+def _encoding(file: DeliveredFile) -> _Text:
+    """UTF-8 (with or without mark), UTF-16 by its mark, else Windows-1252 with a finding that says so."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8, has_danish_utf8, is_cp1252 = True, False, True
     with file.open() as stream:
-        is_first, ends_open = True, False
+        is_first, ends_open, n_lines = True, False, 0
         while block := stream.read(1 << 22):
+            n_lines += block.count(b"\n")
             ends_open = block[-1:] not in (b"\n", b"\r")
             if is_first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                return "utf-16", [], False
+                return _Text("utf-16", [], False, None)
             is_first = False
             if b"\0" in block:
-                raise Refused("D5-binary", "The file holds zero bytes, so it is no text. Was it cut off or renamed?")
+                raise Refused("D5-binary")
             has_danish_utf8 |= any(pair in block for pair in DANISH_IN_UTF8)
             is_cp1252 &= not any(byte in block for byte in NOT_IN_CP1252)
             if is_utf8:
@@ -299,15 +357,14 @@ def _encoding(file: DeliveredFile) -> tuple[str, list[Finding], bool]:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             if has_danish_utf8:
-                raise Refused("D5-cut", "The file ends within a letter: it was cut off. Ask for it again.") from error
+                raise Refused("D5-cut.letter") from error
         else:
-            return "utf-8-sig", [], ends_open
+            return _Text("utf-8-sig", [], ends_open, n_lines)
     if has_danish_utf8:
-        raise Refused("D6-encoding", "The file mixes UTF-8 and Windows-1252. Ask for it in one encoding, UTF-8.")
+        raise Refused("D6-encoding.mixed")
     if not is_cp1252:
-        raise Refused("D6-encoding", "The file is neither UTF-8 nor Windows-1252. Ask for it as UTF-8.")
-    told = Finding(None, None, "D6-encoding", "The file is not UTF-8; it was read as Windows-1252.")
-    return "cp1252", [told], ends_open
+        raise Refused("D6-encoding.unknown")
+    return _Text("cp1252", [Finding.of("D6-encoding.cp1252")], ends_open, n_lines)
 
 
 def _byte_stream(file: DeliveredFile, encoding: str) -> BinaryIO:
@@ -343,10 +400,10 @@ def _open_parquet(file: DeliveredFile) -> Delivery:
     """One file, or one part of a folder; what the folders' names tell (year=2024) are columns like others."""
     try:
         content = pa.BufferReader(file.read()) if file.is_packed else file.path
-        parquet = pa.parquet.ParquetFile(content)
+        parquet = pa.parquet.ParquetFile(content, page_checksum_verification=True)
         schema = parquet.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise Refused("D7-parquet", "The Parquet file cannot be read. Was it cut off? Ask for it again.") from error
+        raise Refused("D7-parquet.open") from error
     told_by_folder = {name: value for name, value in _partitions(file).items() if name not in schema.names}
     headers = [*schema.names, *told_by_folder]
     _refuse_header_twice(headers, 1)
@@ -355,24 +412,26 @@ def _open_parquet(file: DeliveredFile) -> Delivery:
     wanted = [name for name in _wanted(fit) if name not in told_by_folder]
     nested = [name for name in wanted if pa.types.is_nested(schema.field(name).type)]
     if nested:
-        raise Refused("D7-parquet", f"Column {nested[0]} holds lists or structures where one value is wanted.")
+        raise Refused("D7-parquet.nested", column=shown(nested[0]))
+    texts = {name for name in wanted if schema.field(name).type in (pa.string(), pa.large_string())}
+    parquet = pa.parquet.ParquetFile(content, read_dictionary=sorted(texts & _coded(fit)))
     constants = [pl.lit(value, dtype=pl.String).alias(name) for name, value in told_by_folder.items()]
 
     def read(_: Delivery) -> Iterator[pl.DataFrame]:
         row = 1
         try:
-            for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
+            for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
+                batch.validate(full=True)  # else text of broken letters ends the process
                 frame = pl.DataFrame(pl.from_arrow(batch))
                 yield _numbered(_in_danish_time(frame).with_columns(constants), row)
                 row += frame.height
         except (pa.ArrowException, OSError, ValueError) as error:
-            text = "A block of the Parquet file cannot be read. Ask for it again."
-            raise Refused("D7-parquet", text, row=row) from error
+            raise Refused("D7-parquet.block", row=row) from error
 
     sha256 = file.sha256()
     if told_by_folder:  # equal bytes in another folder are other data
         sha256 = hashlib.sha256(f"{sha256} {sorted(told_by_folder.items())}".encode()).hexdigest()
-    return Delivery(file, sha256, fit, read)
+    return Delivery(file, sha256, fit, read, rows_expected=parquet.metadata.num_rows)
 
 
 def _partitions(file: DeliveredFile) -> dict[str, str | None]:
@@ -401,24 +460,14 @@ def _numbered(frame: pl.DataFrame, first: int) -> pl.DataFrame:
 
 def _open_sas(file: DeliveredFile) -> Delivery:
     if file.is_packed:
-        raise Refused("D9-sas", "A SAS file cannot be read from an archive. Deliver it unpacked.")
-    try:
-        _, about = pyreadstat.read_sas7bdat(file.path, metadataonly=True)
-    except SAS_DAMAGES as error:
-        raise Refused("D9-sas", "The SAS file cannot be read. Was it cut off? Ask for it again.") from error
-    fit = _recognised(recognise(about.column_names, file.names))
+        raise Refused("D9-sas.archive")
+    fit = _recognised(recognise(read_headers(file.path), file.names))
 
     def read(_: Delivery) -> Iterator[pl.DataFrame]:
         row = 1
-        chunks = pyreadstat.read_file_in_chunks(
-            pyreadstat.read_sas7bdat, file.path, chunksize=BATCH_ROWS, usecols=_wanted(fit), output_format="polars"
-        )
-        try:
-            for frame, _about in chunks:
-                yield _numbered(frame, row)
-                row += frame.height
-        except SAS_DAMAGES as error:
-            raise Refused("D9-sas", "The SAS file breaks off. Ask for it again.", row=row) from error
+        for frame in read_batches(file.path, _wanted(fit)):
+            yield _numbered(frame, row)
+            row += frame.height
 
     return Delivery(file, file.sha256(), fit, read)
 
@@ -442,35 +491,25 @@ def _open_excel(file: DeliveredFile) -> Delivery:
         missed += [found] if isinstance(found, Unknown) else []
     if not tables:
         nearest = min(missed, key=lambda miss: miss.distance, default=None)
-        nothing = "No visible sheet of the workbook has a header row."
-        raise Refused("D2-unknown", nearest.message if nearest else nothing)
+        raise _refusal(nearest) if nearest else Refused("D2-unknown.sheets")
     if len({table.fit.source.id for table in tables}) > 1:
-        kinds = " and ".join(f"“{table.fit.source.title}” on sheet “{shown(table.sheet.name)}”" for table in tables)
-        raise Refused("D8-sheets", f"The workbook holds {kinds}. Send each as a workbook.")
+        kinds = [told("D8-sheets.one", title=t.fit.source.title, sheet=shown(t.sheet.name)) for t in tables]
+        raise Refused("D8-sheets", kinds=together(kinds, ", "))
     for table in tables:
         _refuse_header_twice(table.headers, table.header_row + 1)
         _refuse_empty_formulas(table.sheet)
     source = tables[0].fit.source
     read_names = {table.sheet.name for table in tables}
-    findings = [
-        Finding(None, None, "D8-hidden", f"Sheet “{shown(sheet.name)}” is hidden and was not read.")
-        for sheet in sheets
-        if not sheet.is_visible
-    ] + [
-        Finding(None, None, "D8-sheet", f"Sheet “{shown(sheet.name)}” holds no such table and was not read.")
+    findings = [Finding.of("D8-hidden", sheet=shown(sheet.name)) for sheet in sheets if not sheet.is_visible] + [
+        Finding.of("D8-sheet", sheet=shown(sheet.name))
         for sheet in sheets
         if sheet.is_visible and sheet.name not in read_names and not sheet.cells.is_empty()
     ]
     delivery = _excel_delivery(file, tables, findings)
     if all(_body(table).is_empty() for table in tables):
         if source.kind == "services_template":
-            text = (
-                f"The reporting template came back blank: sheet “{shown(tables[0].sheet.name)}” has no service under "
-                "its headers. Write a row for each service (with 0 places where the municipality has none), save it "
-                "and send it again. Nothing that was reported before is changed."
-            )
-            raise Refused("T0-blank", text)
-        raise Refused("D1-empty", "The sheet has a header and no rows. It does not replace what was delivered before.")
+            raise Refused("T0-blank", sheet=shown(tables[0].sheet.name))
+        raise Refused("D1-empty.rows")
     return delivery
 
 
@@ -491,12 +530,7 @@ def _find_table(sheet: Sheet, name: str) -> _Table | Unknown | None:
 def _refuse_empty_formulas(sheet: Sheet) -> None:
     if sheet.formulas_without_value:
         first, n = sheet.formulas_without_value[0], len(sheet.formulas_without_value)
-        raise Refused(
-            "D8-formula",
-            f"Cell {first} of sheet “{shown(sheet.name)}” holds a formula without a stored result ({n} such cells). "
-            "Open the workbook in Excel, save it and send it again.",
-            column=first,
-        )
+        raise Refused("D8-formula", column=first, cell=first, sheet=shown(sheet.name), n=n)
 
 
 def _body(table: _Table) -> pl.DataFrame:

@@ -7,8 +7,6 @@ rounded in chains: a change in one cell can turn the rounding of its neighbours.
 """
 
 import functools
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +17,11 @@ from babel.numbers import format_decimal
 
 from etl.parse import EPOCH
 from etl.quarantine import mask
-from etl.report import words
+from etl.words import words
 from kpis.area import Area, areas, map_of
 from kpis.evaluate import Query, evaluate
 from kpis.indicator import Indicator, Language, load_indicators
+from kpis.news import changed_facts, changed_groups, changed_rules
 from kpis.period import Period, add_months, periods_between
 from kpis.release import CONTRACT, Release
 
@@ -150,9 +149,11 @@ class _Causes:
             n = contacts.filter(known_months & (pl.col("reason") == reason))["n"].sum()
             if n:
                 facts.append((key, {"n": n}))
-        counted = _changed(before, after, "rules", _values) + _changed(before, after, "sql", lambda text: text)
-        groups = _groups_changed(before, after)
-        versions = _changed(before, after, "indicators", lambda version: version)
+        counted = (
+            changed_rules(before, after) + changed_facts(before, after, "code") + changed_facts(before, after, "sql")
+        )
+        groups = changed_groups(before, after)
+        versions = changed_facts(before, after, "indicators")
         for key, names in (("rules", counted), ("groups", groups), ("versions", versions)):
             if names:
                 facts.append((key, {"names": ", ".join(names)}))
@@ -301,32 +302,6 @@ def _population_changed(before: Release, after: Release) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TOUCHED, orient="row")
 
 
-def _groups_changed(before: Release, after: Release) -> list[str]:
-    """Diagnosis groups that hold other codes, or are only in one of the releases."""
-    query = "select group_id, prefixes, excluded_prefixes from diagnosis_group"
-    old, new = ({row[0]: row[1:] for row in release.sql(query).iter_rows()} for release in (before, after))
-    return sorted(group for group in old.keys() | new.keys() if old.get(group) != new.get(group))
-
-
-def _changed(before: Release, after: Release, fact: str, of: Callable[[Any], Any]) -> list[str]:
-    """Names under a fact of the manifest whose content differs; none where a release does not say it."""
-    old, new = before.manifest.get(fact), after.manifest.get(fact)
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return []
-    absent = json.dumps(None)
-    return sorted(
-        name
-        for name in old.keys() | new.keys()
-        if (json.dumps(of(old[name])) if name in old else absent)
-        != (json.dumps(of(new[name])) if name in new else absent)
-    )
-
-
-def _values(rule: dict[str, Any]) -> dict[str, Any]:
-    """What a rule sets, without its words: another wording moves no figure."""
-    return {name: value for name, value in sorted(rule.items()) if name not in ("da", "en", "source")}
-
-
 def _told(values: dict[str, Any], few: str) -> dict[str, Any]:
     return {
         key: few
@@ -337,24 +312,35 @@ def _told(values: dict[str, Any], few: str) -> dict[str, Any]:
 
 
 def _line(frame: pl.DataFrame, indicator: Indicator, language: Language) -> str:
-    """What moved of one indicator: how many figures by level, and the one that moved most."""
+    """What moved of one indicator: how many figures by level, and the one that moved most.
+
+    Where no value moved enough to be seen, the counts behind it are shown.
+    """
     counts = dict(frame["level"].value_counts().iter_rows())
     levels = ", ".join(f"{CONTRACT['levels'][level][language]} {counts[level]}" for level in LEVELS if level in counts)
     change = (pl.col("value_after").fill_null(0) - pl.col("value_before").fill_null(0)).abs()
     most = frame.sort(change, descending=True, maintain_order=True).row(0, named=True)
-    shown = functools.partial(_shown, indicator=indicator, language=language)
+    number = functools.partial(_number, none=words()["diff"]["none"][language], language=language)
+    before, after = (number(most[f"value_{when}"], "#,##0.0") for when in ("before", "after"))
+    unit = indicator.texts(language).unit
+    if before == after:
+        before, after = (
+            " / ".join(number(most[f"{part}_{when}"], "#,##0") for part in ("numerator", "denominator"))
+            for when in ("before", "after")
+        )
+        unit = words()["diff"]["counts"][language]
     return words()["diff"]["line"][language].format(
         name=indicator.texts(language).short_name,
+        n=frame.height,
         levels=levels,
         area=most["area_name"],
         period=most["period"],
-        before=shown(most["value_before"]),
-        after=shown(most["value_after"]),
+        before=before,
+        after=after,
+        unit=unit,
         reasons=", ".join(words()["reason"][reason][language] for reason in most["reasons"].split(";")),
     )
 
 
-def _shown(value: float | None, indicator: Indicator, language: Language) -> str:
-    if value is None:
-        return words()["diff"]["none"][language]
-    return f"{format_decimal(value, '#,##0.0', locale=language)} {indicator.texts(language).unit}"
+def _number(value: float | None, pattern: str, *, none: str, language: Language) -> str:
+    return none if value is None else format_decimal(value, pattern, locale=language)

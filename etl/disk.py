@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from etl.words import Problem, together, told
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 BROKEN = {errno.EIO, errno.EROFS}
 
 
-class DiskProblem(Exception):
+class DiskProblem(Problem):
     """The disk is full or fails; the text says which disk, what has become of the release, and what to do."""
 
 
@@ -35,8 +37,13 @@ def forget_cached(path: Path) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a small text file in one step: a reader, or a crash, meets the old text or the new one, whole."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """The same for any content."""
     part = path.with_name(path.name + ".tmp")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(content)
     sync(part)
     part.replace(path)
     sync(path.parent)
@@ -59,10 +66,10 @@ def disk_problems_named(data_dir: Path) -> Iterator[None]:
         of_file = getattr(error, "filename", None)
         where = Path(os.fsdecode(of_file)) if isinstance(of_file, str | bytes) else data_dir
         is_unchanged = _text_or_none(pointer) == before
-        state = (
-            "Nothing has changed: the release before stays." if is_unchanged else "The new release was published whole."
-        )
-        raise DiskProblem(f"{where}: {_said(code, data_dir)} {state} {_remedy(code)}") from error
+        what = "full" if code in NO_ROOM else "broken"
+        facts = {"where": where, "reason": os.strerror(code), "megabytes": _megabytes_free(data_dir)}
+        state = told("disk.unchanged" if is_unchanged else "disk.published")
+        raise DiskProblem(together([told(f"disk.{what}", **facts), state, told(f"disk.{what}_do")])) from error
 
 
 def _disk_error(error: BaseException) -> int | None:
@@ -73,18 +80,6 @@ def _disk_error(error: BaseException) -> int | None:
     if "max_temp_directory_size" in text:  # DuckDB's own limit for what it spills, set by the room there was
         return errno.ENOSPC
     return next((code for code in sorted(NO_ROOM | BROKEN) if os.strerror(code).lower() in text), None)
-
-
-def _said(code: int, data_dir: Path) -> str:
-    if code in NO_ROOM:
-        return f"the disk is full ({os.strerror(code)}; {_megabytes_free(data_dir)} MB free)."
-    return f"the disk cannot be used ({os.strerror(code)})."
-
-
-def _remedy(code: int) -> str:
-    if code in NO_ROOM:
-        return "Make room on that disk, or choose a data folder on another one (--data DIR), and run it again."
-    return "Have the disk checked, or choose a data folder on another one (--data DIR), and run it again."
 
 
 def _megabytes_free(folder: Path) -> int:

@@ -18,17 +18,17 @@ from typing import IO, BinaryIO
 from etl.finding import Refused
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm", ".sas7bdat")
-REFUSED = {  # what is plainly meant as data, and what to send instead
-    ".xls": "Open it in Excel and save it as .xlsx.",
-    ".xlsb": "Open it in Excel and save it as .xlsx.",
-    ".ods": "Save it as .xlsx.",
-    ".sav": "Save it as .csv or .parquet.",
-    ".dta": "Save it as .csv or .parquet.",
-    ".7z": "Pack it as .zip.",
-    ".rar": "Pack it as .zip.",
-    ".tar": "Pack it as .zip.",
-    ".tgz": "Pack it as .zip.",
-    ".zip": "Take the files out of the inner archive.",
+REFUSED = {  # what is plainly meant as data, and the sentence that says what to send instead
+    ".xls": "D2-format.excel",
+    ".xlsb": "D2-format.excel",
+    ".ods": "D2-format.excel",
+    ".sav": "D2-format.table",
+    ".dta": "D2-format.table",
+    ".7z": "D2-format.archive",
+    ".rar": "D2-format.archive",
+    ".tar": "D2-format.archive",
+    ".tgz": "D2-format.archive",
+    ".zip": "D2-format.nested",
 }
 LARGEST_RATIO = 100  # unpacked to packed; text shrinks to a tenth, a bomb to a thousandth
 LARGEST_UNPACKED = 64 << 30
@@ -88,7 +88,7 @@ class DeliveredFile:
             archive = zipfile.ZipFile(self.path)
             about = archive.getinfo(member)
             if about.flag_bits & 1:
-                raise Refused("D11-archive", "The archive is locked with a password. Send it unlocked, by a safe way.")
+                raise Refused("D11-archive.locked")
             return archive.open(member), about.compress_size
         except (OSError, KeyError, ValueError, NotImplementedError, struct.error) as error:
             raise zipfile.BadZipFile(f"{self.name}: the member cannot be found where the archive says it is") from error
@@ -98,7 +98,7 @@ class DeliveredFile:
         with self.open() as stream:
             content = stream.read(LARGEST_IN_MEMORY + 1)
         if len(content) > LARGEST_IN_MEMORY:
-            raise Refused("D11-size", "The file is too large to be read from an archive. Deliver it unpacked.")
+            raise Refused("D11-size.memory")
         return content
 
     def sha256(self) -> str:
@@ -129,7 +129,7 @@ class _Limited(io.RawIOBase):
         block = self._stream.read(len(buffer))
         self._left -= len(block)
         if self._left < 0:
-            raise Refused("D11-size", "The archive unpacks to more than a hundred times its size. It was not read.")
+            raise Refused("D11-size.bomb")
         buffer[: len(block)] = block
         return len(block)
 
@@ -142,7 +142,7 @@ class _Limited(io.RawIOBase):
 def shown(name: str) -> str:
     """A name as a report may show it: no control characters, no person number, not endless."""
     plain = "".join(sign if sign.isprintable() else "�" for sign in name.encode("utf-8", "replace").decode())
-    plain = PERSON_IN_NAME.sub("(hidden)", plain)
+    plain = PERSON_IN_NAME.sub("xxxxxx-xxxx", plain)
     return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME // 2]}…{plain[-LONGEST_NAME // 2 :]}"
 
 

@@ -57,7 +57,7 @@ def settle(data_dir: Path) -> None:
                 (build / "history" / name).unlink(missing_ok=True)
         journal.unlink()
     shutil.rmtree(build / "incoming", ignore_errors=True)
-    for left in (build / "history").glob(".spill-*"):
+    for left in (*(build / "history").glob(".spill-*"), *build.glob(".standing-*")):
         shutil.rmtree(left, ignore_errors=True)
 
 

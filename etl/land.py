@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -19,12 +20,15 @@ import pyarrow.parquet as pq
 from etl.delivery import Delivery
 from etl.file import shown
 from etl.finding import Finding, Refused
-from etl.parse import EPOCH, FAULTS, OPEN_END, Typed, read_columns
+from etl.parse import EPOCH, OPEN_END, Typed, former_municipalities, read_columns
 from etl.pseudonym import PseudonymKey
 from etl.rules import rule_values
-from etl.shape import EXPECTED_RULES, SHAPES, with_columns_or_null
+from etl.shape import BROKEN, EXPECTED_RULES, SHAPES, with_columns_or_null
+from etl.source import Column
+from etl.words import Both, together, told
 
 ROW_GROUP = 1 << 17
+AREAS = ("municipality", "area", "named_area")  # types of columns in which a former municipality may stand
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
 
@@ -104,9 +108,9 @@ def _land_into(
 ) -> Landed:
     shape = SHAPES[delivery.fit.source.kind]
     tally = _Tally()
-    # ids, persons and times hardly repeat: a dictionary of them costs time and space
-    repeating = [name for name, dtype in shape.schema.items() if dtype not in (pl.Int64, pl.UInt64, pl.Int32)]
-    options = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
+    # a history is read as often as written, and as a whole: what is quick to read beats what is small
+    texts = [name for name, dtype in shape.schema.items() if dtype == pl.String]
+    options = {"compression": "lz4", "use_dictionary": texts, "write_statistics": False}
     with pq.ParquetWriter(part, shape.arrow_schema, **options) as writer:
         for raw in delivery.batches():
             typed = read_columns(raw, delivery.fit, key)
@@ -120,7 +124,7 @@ def _land_into(
             writer.write_table(landed.to_arrow().cast(shape.arrow_schema), row_group_size=ROW_GROUP)
             progress(typed.values.height)
     if tally.rows_in == 0:
-        raise Refused("D1-empty", "The file has a header and no rows. It does not replace what was delivered before.")
+        raise Refused("D1-empty.rows")
     known = Landed(
         file=delivery.file.name,
         sha256=delivery.sha256,
@@ -151,8 +155,14 @@ def landed_files(history: Path) -> list[Landed]:
 
 def _read_sidecar(path: Path) -> Landed:
     known = json.loads(path.read_text(encoding="utf-8"))
-    findings = [Finding(**finding) for finding in known.pop("findings")]
+    findings = [_finding(told) for told in known.pop("findings")]
     return Landed(**known, findings=findings)
+
+
+def _finding(told: dict[str, Any]) -> Finding:
+    """A finding of a sidecar; before findings were told in two languages, it had one `message`."""
+    message = told.pop("message", None)
+    return Finding(**(told if message is None else told | {"da": message, "en": message}))
 
 
 def _write_deaths(deaths: pl.DataFrame, history: Path, sha256: str) -> None:
@@ -175,38 +185,39 @@ def _newest_minute(landed: pl.DataFrame) -> int:
 
 
 def _findings(delivery: Delivery, tally: _Tally) -> list[Finding]:
-    allowed = {column.name: column.allowed for column in delivery.fit.source.columns}
-    faults = pl.concat(tally.faults) if tally.faults else pl.DataFrame(schema=FAULTS)
+    columns = {column.name: column for column in delivery.fit.source.columns}
+    faults = pl.concat([pl.DataFrame(schema=BROKEN), *tally.faults], how="diagonal")
     findings = list(delivery.findings)
     told_in_sum = "P1-outside"  # the check of the whole file says it once, with the persons left out
-    for row, column, rule, found in faults.filter(pl.col("rule") != told_in_sum).sort("row").iter_rows():
-        said = "It is blank" if found is None else f"Found “{found}”"
-        wanted = f"; allowed is {allowed[column]}" if allowed.get(column) else ""
-        outcome = "The row is held back." if rule else "The value is left out; the row is kept."
-        at, cell = delivery.place(row, column)
-        findings.append(Finding(at, cell, rule or "D0-value", f"{said}{wanted}. {outcome}"))
+    for row, name, rule, found, why in faults.filter(pl.col("rule") != told_in_sum).sort("row").iter_rows():
+        at, cell = delivery.place(row, name)
+        findings.append(Finding(at, cell, rule or "D0-value", **_value_told(columns.get(name), rule, found, why)))
     if tally.rows_total:
-        what = "total rows (country, regions, all ages, both sexes)"
-        findings.append(
-            Finding(None, None, "P1-total", f"{tally.rows_total} {what} repeat other rows and were left out.")
-        )
+        findings.append(Finding.of("P1-total", n=tally.rows_total))
     return findings
+
+
+def _value_told(column: Column | None, rule: str, found: str | None, why: str | None) -> Both:
+    """What is wrong with a value, what is allowed, and what became of the row."""
+    former = former_municipalities().get(found.zfill(4)) if column and found and column.type in AREAS else None
+    what = why or ("value.blank" if found is None else "value.former" if former else "value.found")
+    sentences = [told(what, found=found or "", name=former or "")]
+    if column and column.allowed and not why:
+        sentences.append(told("value.allowed", allowed=column.allowed))
+    return together([*sentences, told("value.held_back" if rule else "value.left_out")])
 
 
 def _refuse_over_limit(known: Landed) -> None:
     held_back = known.rows_malformed + sum(n for rule, n in known.faults_by_rule.items() if rule not in EXPECTED_RULES)
     limit = max(rule_values()["quarantine_rows"], rule_values()["quarantine_share"] * known.rows_in)
     if held_back > limit or held_back >= known.rows_in - known.rows_total:
-        rules = ", ".join(
-            f"{rule} ({n})" for rule, n in sorted(known.faults_by_rule.items(), key=lambda item: -item[1])
-        )
-        first = next((f for f in known.findings if f.row is not None), None)
-        where = f" First: row {first.row}, {first.column or 'line'}: {first.message}" if first else ""
-        raise Refused(
-            "D9",
-            f"{held_back} of {known.rows_in} rows would be held back, more than the limit of {int(limit)}: "
-            f"{rules}.{where}",
-        )
+        by_rule = {"D4-fields": known.rows_malformed} | known.faults_by_rule
+        most = sorted(((n, rule) for rule, n in by_rule.items() if n), reverse=True)
+        rules = ", ".join(f"{rule} ({n})" for n, rule in most)
+        refusal = Refused("D9", held_back=held_back, rows_in=known.rows_in, limit=int(limit), rules=rules)
+        refusal.findings += known.findings
+        refusal.rows_in = known.rows_in
+        raise refusal
 
 
 def empty_history(history: Path) -> None:

@@ -4,8 +4,8 @@ import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from etl import protect
-from etl.delivery import open_delivery
+from etl.accuracy import measured, rounded_up
+from etl.counting import STANDING, Standing
+from etl.delivery import count_rows, open_delivery
 from etl.disk import disk_problems_named
 from etl.file import find_files, shown
 from etl.finding import Finding, Refused
@@ -23,6 +25,8 @@ from etl.land import Landed, empty_history, land, landed_files
 from etl.pseudonym import PseudonymKey, make_key, read_key
 from etl.publish import Published, PublishProblem, current_or_none, one_writer, publish
 from etl.quarantine import QUARANTINE, held_back, quarantined
+from etl.remembered import FILE as MEMORY
+from etl.remembered import Memory, read_memory
 from etl.rules import load_rules, rule_values
 from etl.shape import EXPECTED_RULES
 from etl.warehouse import (
@@ -31,26 +35,27 @@ from etl.warehouse import (
     Fate,
     Span,
     Warehouse,
-    attrition,
     build,
     fates,
     judge_reports,
     open_warehouse,
 )
+from etl.words import Both, together, told
 from kpis.indicator import load_indicators
 from kpis.release import CONTRACT, Release
 
+COUNTING_CODE = ("contact.py", "stay.py", "count.py")  # from contacts to counts; shown on the method page
 LARGEST_CHANGE = 0.10  # of all stays in months that both releases hold as final
-RULE_SENTENCES = {
-    "C2-municipality": "the municipality is missing or unknown",
-    "C2-future": "the contact starts after the data period",
-    "C2-open": "the contact has been open for more than 90 days",
-}
+JUDGED_LATER = ("C2-municipality", "C2-future", "C2-open")  # rules that only the newest report can break
+QUIET = ("C1", "P0-total", "P1-total", "D2-unread", "D2-unshown", "D8-sheet", "D10-again")  # told, and nothing to mend
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one delivered file."""
+    """What became of one delivered file. A refused file is held back whole.
+
+    `is_counted` is False for a refused file whose rows could not be counted; its counts are 0 then.
+    """
 
     file: str
     kind: str | None
@@ -61,11 +66,14 @@ class FileReport:
     rows_superseded: int
     rows_quarantined: int
     findings: list[Finding]
+    is_counted: bool = True
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of a folder. `published` is None where nothing was published; `problem` then says why.
+    """What became of a folder. `published` is None where nothing was published; `problem` says what stopped it.
+
+    `lacking` says what else must be loaded before a release can be made, where that is no fault of these files.
 
     `held_back` has one row for each row that was held back, with the columns of QUARANTINE. `passed_over` are files in
     the folder that are no data files by their names.
@@ -73,7 +81,8 @@ class LoadReport:
 
     files: list[FileReport]
     published: Published | None = None
-    problem: str | None = None
+    problem: Both | None = None
+    lacking: Both | None = None
     held_back: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE))
     passed_over: list[str] = field(default_factory=list)
 
@@ -86,8 +95,8 @@ class LoadReport:
 class LoadStopped(PublishProblem):
     """The files were fine, yet no release was made of them. `report` tells of the files."""
 
-    def __init__(self, report: LoadReport):
-        super().__init__(report.problem)
+    def __init__(self, report: LoadReport, problem: Both):
+        super().__init__(problem)
         self.report = report
 
 
@@ -96,6 +105,9 @@ class Progress(Protocol):
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A new stage begins; `total` in rows where it is known."""
+
+    def expect(self, total: int | None) -> None:
+        """How many rows the stage has, where that is found out after it began."""
 
     def step(self, n: int) -> None:
         """`n` more rows are done."""
@@ -107,19 +119,38 @@ class Silent:
     def stage(self, name: str, total: int | None = None) -> None:
         """Nothing."""
 
+    def expect(self, total: int | None) -> None:
+        """Nothing."""
+
     def step(self, n: int) -> None:
         """Nothing."""
 
 
-def check(paths: list[Path], progress: Progress | None = None) -> LoadReport:
-    """Say what each file is and what is wrong with it; change nothing.
+class _Tried(Exception):
+    """Ends a load that was to be tried only, so that everything it did is undone."""
 
-    Files are judged together as if they were loaded into an empty data folder.
+    def __init__(self, report: LoadReport):
+        super().__init__()
+        self.report = report
+
+
+def check(paths: list[Path], data_dir: Path | None = None, progress: Progress | None = None) -> LoadReport:
+    """Say what each file is, what is wrong with it, and what `load` would say; publish nothing.
+
+    It is a load into `data_dir` (an empty folder where nothing was loaded there) that is undone when its audits have
+    been run. Files of one kind alone are part of a delivery: that no release can be made of them yet is not held
+    against them, only told.
     """
-    with tempfile.TemporaryDirectory(prefix="naerblik-check-") as folder:
-        history = Path(folder)
-        key = PseudonymKey(secrets.token_bytes(64))  # what a kill leaves in this folder nobody can turn back
-        return _report_of(_land_all(paths, history, key, progress or Silent()), history)
+    try:
+        if data_dir is not None and landed_files(data_dir / "build" / "history"):
+            return _load(paths, data_dir, progress or Silent(), is_trial=True)
+        key = PseudonymKey(secrets.token_bytes(64))  # nowhere written: what a kill leaves nobody can turn back
+        with tempfile.TemporaryDirectory(prefix="naerblik-check-") as folder:
+            return _load(paths, Path(folder), progress or Silent(), keys=Keys(key, key), is_trial=True)
+    except _Tried as tried:
+        return tried.report
+    except LoadStopped as stopped:
+        return stopped.report
 
 
 def load(
@@ -131,40 +162,64 @@ def load(
     accept_change: str | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
-    """Land the files, build a release from everything landed so far, and publish it.
+    """Land the files, build a release from everything landed so far, and publish it – or change nothing.
 
     A refused file stops the load before anything changes: history and release stay as they were.
 
     Raises FileNotFoundError for a path that does not exist, KeyProblem for the pseudonym key, LoadStopped where the
     files were fine but no release could be made of them, PublishProblem where another load is running, DiskProblem.
     """
-    progress = progress or Silent()
+    terms = _Terms(as_of, protection, accept_change)
+    return _load(paths, data_dir, progress or Silent(), terms)
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """How a release is to be made, see `load`."""
+
+    as_of: date | None = None
+    protection: protect.Protection = protect.UNPROTECTED
+    accept_change: str | None = None
+
+
+def _load(
+    paths: list[Path],
+    data_dir: Path,
+    progress: Progress,
+    terms: _Terms = _Terms(),
+    *,
+    keys: "Keys | None" = None,
+    is_trial: bool = False,
+) -> LoadReport:
+    """See `load`. A trial ends in _Tried or LoadStopped, at the latest where it would publish; both undo all of it."""
     with disk_problems_named(data_dir), one_writer(data_dir):
         history, incoming = data_dir / "build" / "history", data_dir / "build" / "incoming"
-        keys = open_keys(data_dir)
+        keys = keys or open_keys(data_dir)
         before = landed_files(history)
         taken = _land_all(paths, incoming, keys.pseudonym, progress)
-        if taken.refused or not taken.landed:
-            refused = f"{len(taken.refused)} of {len(taken.landed) + len(taken.refused)} files were refused"
-            problem = "Nothing was loaded: " + (
-                f"{refused}. Correct them, or leave them out, and load again."
-                if taken.refused
-                else f"no data files ({', '.join(map(str, paths))})."
-            )
-            return _report_of(taken, incoming, problem)
+        if taken.refused:
+            n_files = len(taken.landed) + len(taken.refused)
+            stop = told("stop.refused", refused=len(taken.refused), files=n_files)
+            return _report_of(taken, incoming, before, stop)
+        if not taken.landed:
+            return _report_of(taken, incoming, before, told("stop.no_files", paths=", ".join(map(str, paths))))
         with joined(taken.landed, data_dir):
             try:
                 _refuse_mixture(taken.landed, before)
-                built = _build_and_publish(data_dir, keys, as_of, protection, accept_change, progress)
-            except (PublishProblem, BuildProblem) as problem:
-                raise LoadStopped(_report_of(taken, history, str(problem))) from problem
-        told = [file.sha256 for file in [*before, *taken.landed]]  # of two copies in a folder the second is told again
-        reports = [
-            _report(file, built.fates[file.sha256], again=file.sha256 in told[: len(before) + position])
-            for position, file in enumerate(taken.landed)
-        ]
-        rows = held_back(built.quarantined, taken.landed)
-        return LoadReport(reports, built.published, held_back=rows, passed_over=taken.passed_over)
+                lacking = _lacking([*before, *taken.landed])
+                if lacking and is_trial and len({file.kind for file in taken.landed}) == 1:
+                    raise _Tried(replace(_report_of(taken, history, before), lacking=lacking))
+                if lacking:
+                    raise PublishProblem(lacking)
+                built = _build(data_dir, keys, terms, progress, Standing.read(data_dir / STANDING))
+            except PublishProblem as problem:
+                raise LoadStopped(_report_of(taken, history, before, problem.said), problem.said) from problem
+            reports = _reports(taken.landed, built.fates, before)
+            rows = held_back(built.quarantined, taken.landed)
+            report = LoadReport(reports, held_back=rows, passed_over=taken.passed_over)
+            if is_trial:
+                raise _Tried(report)
+            return replace(report, published=_publish(built, data_dir, progress))
 
 
 def rebuild(
@@ -177,7 +232,8 @@ def rebuild(
 ) -> Published:
     """Build and publish again from what is landed (after a change of rules, code lists or reference data)."""
     with disk_problems_named(data_dir), one_writer(data_dir):
-        return _build_and_publish(data_dir, open_keys(data_dir), as_of, protection, accept_change, progress).published
+        built = _build(data_dir, open_keys(data_dir), _Terms(as_of, protection, accept_change), progress)
+        return _publish(built, data_dir, progress)
 
 
 @dataclass(frozen=True)
@@ -214,19 +270,29 @@ def _land_all(paths: list[Path], history: Path, key: PseudonymKey, progress: Pro
         try:
             delivery = open_delivery(file)
             kind = delivery.fit.source.kind
+            progress.expect(delivery.rows_expected)
             taken.landed.append(land(delivery, history, key, progress.step))
         except Refused as problem:
-            taken.refused.append(FileReport(file.name, kind, "refused", 0, 0, 0, 0, 0, [problem.finding]))
+            n = count_rows(file) if problem.rows_in is None else problem.rows_in
+            rows, is_counted = n or 0, n is not None
+            taken.refused.append(
+                FileReport(file.name, kind, "refused", rows, 0, 0, 0, rows, problem.findings, is_counted)
+            )
     return taken
 
 
 def _refuse_mixture(landed: list[Landed], before: list[Landed]) -> None:
     contacts = [file for file in [*before, *landed] if file.kind == "lpr_contacts"]
     if any(f.has_test_persons for f in contacts) and not all(f.has_test_persons for f in contacts):
-        raise PublishProblem(
-            "These contacts and those already loaded do not belong together: some are of made-up test persons, some "
-            "are not. Load real deliveries into a data folder of their own (--data DIR)."
-        )
+        raise PublishProblem(told("stop.mixture"))
+
+
+def _lacking(files: list[Landed]) -> Both | None:
+    """What no release can be made without, where it is not among these files."""
+    kinds = {file.kind for file in files}
+    if "lpr_contacts" not in kinds:
+        return told("stop.no_contacts")
+    return None if "population" in kinds else told("stop.no_population")
 
 
 @contextmanager
@@ -237,14 +303,14 @@ def _ready(history: Path, as_of: date | None = None) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _report_of(taken: _Taken, history: Path, problem: str | None = None) -> LoadReport:
+def _report_of(taken: _Taken, history: Path, before: list[Landed], problem: Both | None = None) -> LoadReport:
     """What became of files that no release was built of."""
     if not taken.landed:
         return LoadReport(taken.refused, problem=problem, passed_over=taken.passed_over)
     with _ready(history) as warehouse:
         judge_reports(warehouse)
         by_file, rows = fates(warehouse), quarantined(warehouse)
-    files = [*taken.refused, *(_report(file, by_file[file.sha256]) for file in taken.landed)]
+    files = [*taken.refused, *_reports(taken.landed, by_file, before)]
     return LoadReport(
         sorted(files, key=lambda report: report.file),
         problem=problem,
@@ -253,94 +319,96 @@ def _report_of(taken: _Taken, history: Path, problem: str | None = None) -> Load
     )
 
 
-def _report(file: Landed, fate: Fate, *, again: bool = False) -> FileReport:
+def _reports(landed: list[Landed], by_file: dict[str, Fate], before: list[Landed]) -> list[FileReport]:
+    """What became of each landed file; one whose content was there before names where."""
+    loaded_before = {file.sha256: Finding.of("D10-again.before", other=file.file) for file in before}
+    of_this_delivery: dict[str, Finding] = {}
+    reports = []
+    for file in landed:
+        again = loaded_before.get(file.sha256) or of_this_delivery.get(file.sha256)
+        reports.append(_report(file, by_file[file.sha256], again))
+        of_this_delivery.setdefault(file.sha256, Finding.of("D10-again.copy", other=file.file))
+    return reports
+
+
+def _report(file: Landed, fate: Fate, again: Finding | None) -> FileReport:
     findings = list(file.findings)
     for rule, n in sorted(fate.quarantined_by_rule.items()):
         later = n - file.faults_by_rule.get(rule, 0)
-        if rule in RULE_SENTENCES and later > 0:
-            where = "one row is" if later == 1 else f"{later} rows are"
-            findings.append(
-                Finding(
-                    fate.first_row_by_rule[rule], None, rule, f"{where} held back: {RULE_SENTENCES[rule]}.".capitalize()
-                )
-            )
+        if rule in JUDGED_LATER and later > 0:
+            findings.append(Finding.of(f"{rule}.later", fate.first_row_by_rule[rule], n=later))
     if fate.duplicate - file.rows_total > 0:
-        findings.append(
-            Finding(
-                None,
-                None,
-                "C1",
-                f"{fate.duplicate - file.rows_total} rows repeat another row word for word; they count once.",
-            )
-        )
+        findings.append(Finding.of("C1.duplicate", n=fate.duplicate - file.rows_total))
     if fate.superseded:
-        findings.append(
-            Finding(
-                None,
-                None,
-                "C1",
-                f"{fate.superseded} rows are replaced by a newer report of the same contact.",
-            )
-        )
-    if again:
-        findings.append(Finding(None, None, "D10-again", "This file was loaded before; nothing was counted twice."))
-    warns = [
-        finding for finding in findings if finding.rule not in ("C1", "P0-total", "P1-total", "D8-sheet", "D10-again")
-    ]
-    status = "accepted_with_warnings" if warns else "accepted"
-    return FileReport(
-        file.file,
-        file.kind,
-        status,
-        fate.rows_in,
-        fate.loaded,
-        fate.duplicate,
-        fate.superseded,
-        fate.quarantined,
-        findings,
-    )
+        findings.append(Finding.of("C1.superseded", n=fate.superseded))
+    # what a second copy holds was counted with the first
+    loaded, duplicate, superseded = fate.loaded, fate.duplicate, fate.superseded
+    if again is not None:
+        findings.append(again)
+        loaded, duplicate, superseded = 0, loaded + duplicate + superseded, 0
+    status = "accepted" if all(finding.rule in QUIET for finding in findings) else "accepted_with_warnings"
+    counts = (fate.rows_in, loaded, duplicate, superseded, fate.quarantined)
+    return FileReport(file.file, file.kind, status, *counts, findings)
 
 
 @dataclass(frozen=True)
 class _Built:
-    published: Published
+    """A release that has passed its audits and is not written yet."""
+
+    tables: dict[str, pl.DataFrame]
+    manifest: dict[str, Any]
     fates: dict[str, Fate]  # by sha256
     quarantined: pl.DataFrame  # see `quarantined`
+    memory: Memory  # what later releases have to know of the protection of this one
+    standing: Standing  # what the next load can go on from
 
 
-def _build_and_publish(
-    data_dir: Path,
-    keys: Keys,
-    as_of: date | None,
-    protection: protect.Protection,
-    accept_change: str | None,
-    progress: Progress,
-) -> _Built:
-    with _ready(data_dir / "build" / "history", as_of) as warehouse:
-        build(warehouse, lambda step: progress.stage(f"building: {step}"))
-        by_file, rows = fates(warehouse), quarantined(warehouse)
-        progress.stage("protecting")
-        tables, facts = _tables(warehouse, keys, protection)
-        span = warehouse.span
-        assert span is not None  # build() has refused a warehouse without contacts
-        manifest = _manifest(warehouse, span, keys, facts | {"change_reason": accept_change})
+def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standing: Standing | None = None) -> _Built:
+    """Work out a release from the history, going on from `standing` counts where they fit.
+
+    Raises PublishProblem where an audit stops it.
+    """
+    try:
+        with _ready(data_dir / "build" / "history", terms.as_of) as warehouse:
+            build(warehouse, lambda step: progress.stage(f"building: {step}"), standing)
+            by_file, rows = fates(warehouse), quarantined(warehouse)
+            progress.stage("protecting")
+            memory = read_memory(data_dir / MEMORY, terms.protection.base, terms.protection.threshold)
+            tables, facts, memory = _tables(warehouse, keys, terms.protection, memory)
+            span = warehouse.span
+            assert span is not None  # build() has refused a warehouse without contacts
+            manifest = _manifest(warehouse, span, keys, facts | {"change_reason": terms.accept_change})
+    except BuildProblem as problem:
+        raise PublishProblem({"da": str(problem), "en": str(problem)}) from problem
     progress.stage("auditing")
-    current = current_or_none(data_dir)
-    _audit(tables, manifest, current, accept_change)
+    _audit(tables, manifest, current_or_none(data_dir), terms.accept_change)
+    return _Built(tables, manifest, by_file, rows, memory, warehouse.standing)
+
+
+def _publish(built: _Built, data_dir: Path, progress: Progress) -> Published:
     progress.stage("publishing")
-    return _Built(publish(tables, manifest, data_dir / "releases"), by_file, rows)
+    if built.memory.families:  # before anybody can see the release: what was seen must be remembered
+        built.memory.save(data_dir / MEMORY)
+    published = publish(built.tables, built.manifest, data_dir / "releases")
+    with suppress(OSError):  # the release is out; without standing counts the next load counts everything again
+        built.standing.write(data_dir / STANDING)
+    return published
 
 
 def _tables(
-    warehouse: Warehouse, keys: Keys, protection: protect.Protection
-) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
-    true_cube = warehouse.query("select * from true_cube")
-    true_counts = warehouse.query("select * from true_municipality_month")
-    cube = protect.protect_cube(true_cube, protection, keys.protection)
-    facts = {
-        "protection": protection.manifest
-        | {"key_id": keys.protection.key_id, "accuracy": protect.accuracy(true_cube, cube)}
-    }
+    warehouse: Warehouse, keys: Keys, protection: protect.Protection, memory: Memory | None
+) -> tuple[dict[str, pl.DataFrame], dict[str, Any], Memory]:
+    true_cube = warehouse.true_cube
+    protected = protect.protect(
+        true_cube,
+        warehouse.query("select * from true_municipality_month"),
+        warehouse.query("select * from true_length_of_stay"),
+        protection,
+        keys.protection,
+        memory,
+    )
+    accuracy = rounded_up(measured(true_cube, protected.cube))
+    facts = {"protection": protection.told(accuracy) | {"key_id": keys.protection.key_id}}
     tables = {
         name: warehouse.query(f"select * from {source}")
         for name, source in {
@@ -358,12 +426,10 @@ def _tables(
             "baseline": "out_baseline",
         }.items()
     }
-    tables["cube"] = cube
-    tables["length_of_stay"] = protect.protect_length_of_stay(
-        warehouse.query("select * from true_length_of_stay"), protection, keys.protection
-    )
-    tables["municipality_month"] = protect.protect_municipality_month(true_counts, protection, keys.protection)
-    return tables, facts
+    tables["cube"] = protected.cube
+    tables["length_of_stay"] = protected.length_of_stay
+    tables["municipality_month"] = protected.municipality_month
+    return tables, facts, protected.memory
 
 
 def _manifest(warehouse: Warehouse, span: Span, keys: Keys, facts: dict[str, Any]) -> dict[str, Any]:
@@ -375,7 +441,10 @@ def _manifest(warehouse: Warehouse, span: Span, keys: Keys, facts: dict[str, Any
         "as_of": span.as_of.isoformat(),
         "provisional_from": date(month_index // 12, month_index % 12 + 1, 1).isoformat(),
         "is_synthetic": any(file.has_test_persons for file in warehouse.files),
-        "attrition": attrition(warehouse),
+        "attrition": [
+            step | {"rows": round(step["rows"] / facts["protection"]["base"]) * facts["protection"]["base"]}
+            for step in warehouse.attrition
+        ],
         "deliveries": [
             {"file": shown(f.file), "sha256": f.sha256, "kind": f.kind, "source": f.source, "rows_in": f.rows_in,
              "held_back": {rule: n for rule, n in f.faults_by_rule.items() if rule not in EXPECTED_RULES}}
@@ -384,6 +453,7 @@ def _manifest(warehouse: Warehouse, span: Span, keys: Keys, facts: dict[str, Any
         "pseudonym_key_id": keys.pseudonym.key_id,
         "rules": load_rules(),
         "indicators": {indicator.id: indicator.version for indicator in load_indicators().values()},
+        "code": {name: Path(__file__).with_name(name).read_text(encoding="utf-8") for name in COUNTING_CODE},
         "sql": {path.stem: path.read_text(encoding="utf-8") for path in sorted(SQL.glob("*.sql"))},
         "code_version": _code_version(),
     } | facts  # fmt: skip
@@ -414,34 +484,34 @@ def _audit(
     accept_change: str | None,
 ) -> None:
     """Stop a publication whose numbers cannot be right. All problems are told together."""
-    problems = []
+    problems: list[Both] = []
     cube, population = tables["cube"], tables["population"]
     measures = [column for column in cube.columns if column.startswith("n_")]
     if cube.is_empty():
-        problems.append("No stay was counted. Do the contacts hold physical attendances (ALCA00) in the data period?")
+        problems.append(told("audit.no_stay"))
     elif cube.select(pl.min_horizontal(measures).min()).item() < 0:
-        problems.append("A count is negative.")
+        problems.append(told("audit.negative"))
     if (
         not cube.filter(pl.col("n_acute") > pl.col("n_admission")).is_empty()
         or not cube.filter(pl.col("n_readmission") > pl.col("n_index")).is_empty()
     ):
-        problems.append("A part is larger than its whole.")
+        problems.append(told("audit.part"))
     per_quarter = (
         population.group_by("quarter").agg(pl.col("municipality_code").n_unique().alias("n")).filter(pl.col("n") != 98)
     )
     if not per_quarter.is_empty():
         quarter, n = per_quarter.sort("quarter").row(0)
-        problems.append(f"The population of {quarter} has {n} of 98 municipalities.")
+        problems.append(told("audit.population", quarter=quarter, n=n))
     on_a_map = tables["membership"].filter((pl.col("level") == "region") & pl.col("valid_to").is_null())
     if on_a_map["municipality_code"].n_unique() != 98:
-        problems.append("Not every municipality is in a region.")
+        problems.append(told("audit.region"))
     if current is not None and not accept_change and current.manifest["is_synthetic"] == manifest["is_synthetic"]:
         problems += _changes(cube, manifest, current)
     if problems:
-        raise PublishProblem("The release was not published; the one before stays. " + " ".join(problems))
+        raise PublishProblem(told("stop.audit", problems=together(problems)))
 
 
-def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release) -> list[str]:
+def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release) -> list[Both]:
     first = max(manifest["data_from"], current.manifest["data_from"])
     last = min(manifest["provisional_from"], current.manifest["provisional_from"])
     if first >= last:
@@ -456,8 +526,6 @@ def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release) -> 
         first=first, last=last,
     ).item()  # fmt: skip
     if before and abs(now - before) / before > LARGEST_CHANGE:
-        return [
-            f"Stays in {first} to {last} change from {before} to {now} (more than {LARGEST_CHANGE:.0%}). "
-            'If that is right, load again with --accept-change "the reason".'
-        ]
+        change = {"first": first, "last": last, "before": int(before), "now": int(now)}
+        return [told("audit.change", percent=round(100 * LARGEST_CHANGE), **change)]
     return []

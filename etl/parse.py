@@ -13,6 +13,7 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from etl.finding import Refused
@@ -30,10 +31,17 @@ LONGEST_BLANK = max(map(len, BLANK))
 
 DATE_FORMATS = ("%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%Y", "%Y%m%d", "%d%b%Y")
 CLOCK_FORMATS = ("%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%H.%M")
+TIMESTAMP_FORMATS = [f"{day} {clock}" for clock in CLOCK_FORMATS for day in DATE_FORMATS] + [
+    *DATE_FORMATS,
+    "%d%b%Y:%H:%M:%S",
+]
+SAMPLE = 1_000  # texts that tell how a column writes its dates
 
 # Codes that stand in the municipality column of real files without being one of the 98. They are counted apart.
-OUTSIDE_MUNICIPALITIES = {CHRISTIANSO: "Christiansø"} | {f"{code:04d}": "Greenland" for code in range(900, 970)}
+OUTSIDE_MUNICIPALITIES = {CHRISTIANSO: "Christiansø"} | {f"{code:04d}": "Grønland" for code in range(900, 970)}
 
+# the smallest number of each length; none is long enough to begin the nineteenth
+FIRST_OF_LENGTH = np.array([*(10**digits for digits in range(18)), np.iinfo(np.int64).max])
 LPR2_IDS_END = -(10**18)  # ids of LPR2 lie below, so that none can be taken for one of LPR3
 END_OF_DAY = 24 * 60 - 1
 TOTALS = {"tot", "i alt", "ialt", "total", "alle", "all", "total, total", "alder i alt", "age, total"}
@@ -51,6 +59,11 @@ def former_municipalities() -> dict[str, str]:
     return tomllib.loads(path.read_text(encoding="utf-8"))["former"]
 
 
+# Types of columns in which the same few texts stand again and again: where they are delivered or read as codes, each
+# text is understood once.
+REPEATING = ("age_group", "area", "code", "diagnosis", "municipality", "quarter", "sex", "sex_or_total", "yes_no")
+
+
 def _trimmed(values: pl.Series) -> pl.Series:
     text = values if values.dtype == pl.String else values.cast(pl.String)
     return text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
@@ -66,11 +79,24 @@ def to_text(values: pl.Series) -> pl.Series:
 
 def _by_distinct(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Read each distinct value once where values repeat much; else all of them."""
+    if values.dtype == pl.Categorical:
+        return _by_category(values, read)
     if len(values) < 10_000 or values.head(10_000).n_unique() > 3_000:
         return read(values)
     distinct = values.unique()
     found = read(distinct)
     return values.replace_strict(distinct, found, default=None, return_dtype=found.dtype)
+
+
+def _by_category(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Read the distinct texts of coded text, and give each row what its code stands for."""
+    distinct = values.unique()
+    found = read(distinct.cast(pl.String))
+    codes, rows = distinct.to_physical(), values.to_physical()
+    null = int(codes.max() or 0) + 1  # type: ignore[arg-type]
+    place = np.zeros(null + 1, dtype=np.uint32)
+    place[codes.fill_null(null).to_numpy()] = np.arange(len(distinct), dtype=np.uint32)
+    return found.gather(place[rows.fill_null(null).to_numpy()])
 
 
 def _each(read: Callable[[str], object], dtype: pl.DataType | type[pl.DataType]) -> Reader:
@@ -92,7 +118,7 @@ def read_text(values: pl.Series, _: Column) -> pl.Series:
 def read_id(values: pl.Series, _: Column) -> pl.Series:
     """An id as Int64: the number it is, or a stable hash below zero where it is no number under 2^63."""
     numbers = values.cast(pl.Int64, strict=False)
-    is_plain = values.str.contains(r"^[1-9]\d{0,17}$")
+    is_plain = _is_plain_number(values, numbers)
     if (is_plain | values.is_null()).all():
         return numbers
 
@@ -106,11 +132,17 @@ def read_id(values: pl.Series, _: Column) -> pl.Series:
 
 def read_lpr2_id(values: pl.Series, column: Column) -> pl.Series:
     """An id of LPR2 as Int64, in a namespace of its own: the two registers count from the same numbers."""
-    plain = values.str.contains(r"^[1-9]\d{0,17}$")
-    if (plain | values.is_null()).all():
-        return LPR2_IDS_END - values.cast(pl.Int64)
-    numbers = LPR2_IDS_END - values.cast(pl.Int64, strict=False)
-    return numbers.zip_with(plain.fill_null(True), read_id("lpr2:" + values, column))
+    numbers = values.cast(pl.Int64, strict=False)
+    is_plain = _is_plain_number(values, numbers)
+    if (is_plain | values.is_null()).all():
+        return LPR2_IDS_END - numbers
+    return (LPR2_IDS_END - numbers).zip_with(is_plain | values.is_null(), read_id("lpr2:" + values, column))
+
+
+def _is_plain_number(values: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Whether each text is its number as numbers are written: no sign, no leading zero, at most 18 digits."""
+    length = values.str.len_bytes().fill_null(1).clip(1, 19).to_numpy()
+    return (numbers >= pl.Series(FIRST_OF_LENGTH[length - 1])).fill_null(False)
 
 
 def read_minute(values: pl.Series) -> pl.Series:
@@ -132,13 +164,23 @@ def _read_timestamp(values: pl.Series) -> pl.Series:
     text = values.str.replace("T", " ", literal=True)
     found = pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, len(text))
     left = text
-    for format_ in [f"{d} {c}" for c in CLOCK_FORMATS for d in DATE_FORMATS] + list(DATE_FORMATS) + ["%d%b%Y:%H:%M:%S"]:
+    for format_ in _likely_first(text):
         if left.null_count() == len(left):
             break
-        read = left.str.to_datetime(format_, strict=False, time_unit="us", exact=True)
+        read = _read_format(left, format_)
         found = found.zip_with(read.is_null(), read)
         left = left.set(read.is_not_null(), None)
     return found
+
+
+def _likely_first(text: pl.Series) -> list[str]:
+    """All formats, those that read one of the first texts before the others; no text can be read by two of them."""
+    sample = text.head(SAMPLE).drop_nulls().unique()
+    return sorted(TIMESTAMP_FORMATS, key=lambda format_: _read_format(sample, format_).null_count() == len(sample))
+
+
+def _read_format(text: pl.Series, format_: str) -> pl.Series:
+    return text.str.to_datetime(format_, strict=False, time_unit="us", exact=True)
 
 
 def read_timestamp(values: pl.Series, _: Column) -> pl.Series:
@@ -486,9 +528,10 @@ def read_columns(raw: pl.DataFrame, fit: Recognised, key: PseudonymKey) -> Typed
         else:
             value = out[column.name] = _read_column(delivered, column)
         # only what became null can be a fault: a blank that must not be one, or something unreadable
-        empty = value.is_null().arg_true()
+        may_be_blank = column.may_be_blank or not column.rule
+        empty = (value.is_null() & delivered.is_not_null() if may_be_blank else value.is_null()).arg_true()
         bad = pl.DataFrame({"at": empty, "row": raw["row"].gather(empty), "found": to_text(delivered.gather(empty))})
-        if column.may_be_blank or not column.rule:
+        if may_be_blank:
             bad = bad.filter(pl.col("found").is_not_null())
         if column.may_be_blank and column.type in ("date", "timestamp", "end_of_day"):
             bad = bad.filter(~pl.col("found").str.contains(FOR_EVER))
@@ -496,8 +539,6 @@ def read_columns(raw: pl.DataFrame, fit: Recognised, key: PseudonymKey) -> Typed
             continue
         if column.type in ("date", "timestamp", "end_of_day"):
             _refuse_swapped_dates(bad, to_text(delivered), header)
-        if column.type in ("municipality", "area", "named_area"):
-            bad = bad.with_columns(_with_former_name(bad["found"]))
         faults.append(
             bad.select(
                 "row",
@@ -544,7 +585,7 @@ def _read_column(delivered: pl.Series, column: Column) -> pl.Series:
     if delivered.dtype.is_numeric() and column.type == "decimal":
         return delivered.cast(pl.Float64)
     if column.type == "yes_no":  # an x is a yes here, not a blank
-        return READERS[column.type](_trimmed(delivered), column)
+        return _by_distinct(delivered, lambda values: READERS[column.type](_trimmed(values), column))
     if column.type == "decimal":  # how a number is written is told by the whole column
         return READERS[column.type](to_text(delivered), column)
     return _by_distinct(delivered, lambda values: READERS[column.type](to_text(values), column))
@@ -564,24 +605,7 @@ def _refuse_swapped_dates(bad: pl.DataFrame, delivered: pl.Series, header: str) 
     is_danish = bool((first > 12).any())
     if swapped.height >= 2 and not is_danish and swapped.height >= SWAPPED_SHARE * first.count():
         row, found = swapped.row(0, named=True)["row"], swapped["found"][0][:10]
-        raise Refused(
-            "D12-date-order",
-            f"The dates of {header} are written with the month first ({found} and {swapped.height - 1} more cannot be "
-            "read as day and month, and none needs the day first). The others would be read wrongly. Ask for dates "
-            "as DD-MM-YYYY or YYYY-MM-DD.",
-            row=row,
-            column=header,
-        )
-
-
-def _with_former_name(found: pl.Series) -> pl.Series:
-    """Codes that no municipality has since 2007, with the name they stood for; they are never translated."""
-
-    def named(value: str) -> str:
-        name = former_municipalities().get(value.zfill(4)) if value.isdecimal() else None
-        return f"{value} ({name}, no municipality since 2007)" if name else value
-
-    return found.map_elements(named, return_dtype=pl.String)
+        raise Refused("D12-date-order", row=row, column=header, found=found, others=swapped.height - 1)
 
 
 def _with_clock(days: pl.Series, clock: pl.Series) -> pl.Series:
@@ -592,6 +616,6 @@ def _with_clock(days: pl.Series, clock: pl.Series) -> pl.Series:
 def mask(text: pl.Expr, *, is_person: bool) -> pl.Expr:
     """What a message may show of a value: short, and never anything that could be a person."""
     if is_person:
-        return pl.when(text.is_not_null()).then(pl.lit("(hidden)"))
-    hidden = text.str.replace_all(r"\d{5,6}[-\s.]{0,3}\d{4}", "(hidden)").str.replace_all(r"[\x00-\x1f\x7f]", "�")
+        return pl.when(text.is_not_null()).then(pl.lit("xxxxxx-xxxx"))
+    hidden = text.str.replace_all(r"\d{5,6}[-\s.]{0,3}\d{4}", "xxxxxx-xxxx").str.replace_all(r"[\x00-\x1f\x7f]", "�")
     return hidden.str.slice(0, 80)

@@ -48,6 +48,12 @@ class Bar:
         self._bar.set_description(name, refresh=False)
         self._bar.update(100 * done - self._bar.n)
 
+    def expect(self, total: int | None) -> None:
+        """How many rows the stage has: from then on the remaining time is shown."""
+        if self._bar is not None and total:
+            self._bar.total = total
+            self._bar.refresh()
+
     def step(self, n: int) -> None:
         """`n` more rows of the stage are done."""
         if self._bar is not None:

@@ -1,183 +1,352 @@
-"""Disclosure protection: every published count is a multiple of the base, decided once, before anything is published.
+"""Disclosure protection: what of the true counts is published, decided once, before anything is published.
 
-True counts are rounded down or up to the base by *systematic rounding*: within a chain of cells, ordered so that
-what is read together lies together, the remainders are added up and a cell is rounded up each time the running sum
-passes the next multiple of the base. So
+Every published count of events of persons is a multiple of the base, by a secret threshold of its own cell that stays
+the same from release to release (see `etl.balance`). All that pages, files and other programs show is worked out from
+these counts alone. In a cell with fewer persons than `threshold` each person counts at most once, so that twelve
+admissions of one citizen are protected as one; the sums around it are kept right by the other cells.
 
-* each cell is rounded up with probability remainder ÷ base: unbiased;
-* the sum of any run of neighbouring cells is off by less than one base, however long the run;
-* zero stays zero, and a cell's published value says nothing more than a range of 2 × base − 1 true values.
-
-The start of each chain is a keyed number, so the same data and key give the same release and nobody without the key
-can work it out. Shares keep their complement: a numerator and the rest of its denominator are rounded apart and the
-denominator is their sum.
-
-Source: systematic sampling (Madow 1949) used as controlled rounding (Cox 1987).
+    protected = protect(true_cube, true_counts, true_lengths, ROUNDED, key, memory)
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from etl.accuracy import Accuracy, in_words
+from etl.balance import Cells, Margins, Nesting, balance
+from etl.margins import (
+    CONTACTS,
+    DISCHARGES,
+    FOLLOWED,
+    SEXES,
+    STAYS,
+    Family,
+    cube_margins,
+    cube_nesting,
+    cube_strata,
+    flat_nesting,
+    in_order,
+    month_margins,
+    same_codes,
+)
 from etl.pseudonym import PseudonymKey
+from etl.remembered import Memory, Thresholds, nothing_known, packed, unpacked
+from etl.rules import RulesProblem, rule_values
+from kpis.protection import EXACT
+from kpis.release import AGE_BANDS, CONTRACT
 
-METHOD = "systematic rounding"
-PROTECTED_DA = "Antal hændelser er afrundet til {base} efter en fast nøgle, så små tal ikke kan læses nøjagtigt."
-PROTECTED_EN = "Counts of events are rounded to base {base} by a fixed key, so that small ones cannot be read exactly."
+METHOD = "balanced rounding"
+RUN_VARIANCE = 0.4
+"""Error variance of a sum that is balanced by itself, in base²: measured, and held by tests/kpis/test_protection.py."""
+PROTECTED_DA = (
+    "Antal hændelser er afrundet til hele {base}’ere efter hemmelige grænser, så små tal ikke kan læses nøjagtigt. "
+    "Akutte indlæggelser på et år er for en kommune i gennemsnit højst {municipality_year_mean} ved siden af og højst "
+    "{municipality_year_max}; for hele landet højst {country_year_per_cent} %."
+)
+PROTECTED_EN = (
+    "Counts of events are rounded to base {base} by secret thresholds, so that small ones cannot be read exactly. "
+    "Acute admissions of a year are off by at most {municipality_year_mean} on average for a municipality and at most "
+    "{municipality_year_max}; for the whole country by at most {country_year_per_cent} %."
+)
 UNPROTECTED_DA = "Ubeskyttet: må ikke vises uden for den sikre side."
 UNPROTECTED_EN = "Unprotected: not to be shown outside the secure side."
+NO_METHOD = "none"
+SMALLEST, LARGEST = 3, 10  # what base and threshold may be
+CUBE_KEYS = ("group_id", "sex", "age_from")
 
 
 @dataclass(frozen=True)
 class Protection:
-    """How a release is protected. `base` 1 protects nothing and is for the secure side only."""
+    """How a release is protected.
+
+    `base`: counts are published as multiples of it; 1 protects nothing and is for the secure side only.
+    `threshold`: fewest persons of a cell of whom each one's every event counts.
+    """
 
     method: str
     base: int
+    threshold: int
+
+    def __post_init__(self) -> None:
+        if self.method == NO_METHOD:
+            return
+        faults = [
+            f"{name} is {value}, allowed are {SMALLEST} to {LARGEST}"
+            for name, value in (("protection_base", self.base), ("persons_threshold", self.threshold))
+            if not SMALLEST <= value <= LARGEST
+        ]
+        if self.base < self.threshold:
+            faults.append(
+                f"protection_base {self.base} is below persons_threshold {self.threshold}, so that a count under the "
+                "threshold could be told from none; make it at least as large"
+            )
+        if faults:
+            raise RulesProblem(f"etl/rules.toml, rule B1: {'; '.join(faults)}.")
 
     @property
-    def manifest(self) -> dict[str, object]:
-        """What the release says of itself."""
+    def is_rounded(self) -> bool:
+        """Whether counts differ from the true ones."""
+        return self.base > 1
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """How the release was protected. `chain_variance` is what intervals reckon with (see `kpis.protection`)."""
         return {
             "method": self.method,
             "base": self.base,
-            # what a sum of whole runs is off by: error variance of one run of one chain (a difference of two
-            # uniform starts), and what makes a chain – so that intervals can take the rounding into account
-            "chain": CUBE_CHAIN,
-            "chain_variance": round((self.base**2 - 1) / 6, 3) if self.base > 1 else 0,
-            "da": PROTECTED_DA.format(base=self.base) if self.base > 1 else UNPROTECTED_DA,
-            "en": PROTECTED_EN.format(base=self.base) if self.base > 1 else UNPROTECTED_EN,
+            "threshold": self.threshold,
+            "chain_variance": round(RUN_VARIANCE * self.base**2, 3) if self.is_rounded else 0,
         }
 
+    def told(self, accuracy: Accuracy) -> dict[str, Any]:
+        """The same with how accurate it leaves the figures, in numbers and in words for every page and file."""
+        if not self.is_rounded:
+            return self.manifest | {"da": UNPROTECTED_DA, "en": UNPROTECTED_EN}
+        words = {
+            language: text.format(
+                base=self.base, **{name: in_words(value, language) for name, value in accuracy._asdict().items()}
+            )
+            for language, text in (("da", PROTECTED_DA), ("en", PROTECTED_EN))
+        }
+        return self.manifest | {"accuracy": accuracy._asdict()} | words
 
-ROUNDED = Protection(METHOD, 5)
-UNPROTECTED = Protection("none", 1)
 
-# What is rounded; n_admission and n_index are sums of these.
-CUBE_PARTS = ("n_stay", "n_short", "n_acute", "n_planned", "n_readmission", "n_not_readmitted")
-# Neighbours in a chain are read together: months of a year, the sexes and ages within 65+, within 18–64, under 18.
-CUBE_CHAIN = ["group_id", "municipality_code", "age_class", "year"]
-CUBE_ORDER = ["month", "sex", "age_from"]
+ROUNDED = Protection(METHOD, int(rule_values()["protection_base"]), int(rule_values()["persons_threshold"]))
+UNPROTECTED = Protection(NO_METHOD, 1, 1)
 
 
-def protect_cube(cube: pl.DataFrame, protection: Protection, key: PseudonymKey) -> pl.DataFrame:
-    """The published cube of the true cube: same columns, rows without any count left out.
+class Protected(NamedTuple):
+    """The protected tables of a release, and what the next one has to remember of them."""
 
-    n_acute ≤ n_admission and n_readmission ≤ n_index hold as in the true cube, because the larger one is the sum
-    of parts that were rounded apart.
+    cube: pl.DataFrame
+    municipality_month: pl.DataFrame
+    length_of_stay: pl.DataFrame
+    memory: Memory
+
+
+def protect(
+    cube: pl.DataFrame,
+    counts: pl.DataFrame,
+    lengths: pl.DataFrame,
+    protection: Protection,
+    key: PseudonymKey,
+    memory: Memory | None = None,
+) -> Protected:
+    """Protect all true counts of a release; `memory` is what the releases before have fixed."""
+    memory = memory or Memory(protection.base, protection.threshold)
+    protected_cube, memory = protect_cube(cube, protection, key, memory)
+    protected_counts, memory = protect_municipality_month(counts, protection, key, memory)
+    return Protected(protected_cube, protected_counts, protect_length_of_stay(lengths, protection, key), memory)
+
+
+def protect_cube(
+    cube: pl.DataFrame, protection: Protection, key: PseudonymKey, memory: Memory | None = None
+) -> tuple[pl.DataFrame, Memory]:
+    """The published cube of the true one, without rows that hold nothing, and what is to be remembered.
+
+    `cube` has the columns of the contract and `n_person`, the persons behind the cell. Groups with the same codes get
+    the same counts.
     """
-    parts = cube.with_columns(
-        (pl.col("n_admission") - pl.col("n_acute")).alias("n_planned"),
-        (pl.col("n_index") - pl.col("n_readmission")).alias("n_not_readmitted"),
-        pl.col("month").dt.year().alias("year"),
-        pl.when(pl.col("age_from") >= 65)
-        .then(2)
-        .when(pl.col("age_from") >= 18)
-        .then(1)
-        .otherwise(0)
-        .alias("age_class"),
-    ).sort(*CUBE_CHAIN, *CUBE_ORDER)
-    rounded = parts.with_columns(systematic(parts, name, CUBE_CHAIN, protection, key) for name in CUBE_PARTS)
-    return (
-        rounded.with_columns(
-            (pl.col("n_acute") + pl.col("n_planned")).alias("n_admission"),
-            (pl.col("n_readmission") + pl.col("n_not_readmitted")).alias("n_index"),
-        )
-        .filter(pl.max_horizontal("n_stay", "n_short", "n_admission", "n_index") > 0)
-        .select(cube.columns)
-    )
+    memory = memory or Memory(protection.base, protection.threshold)
+    columns = list(CONTRACT["tables"]["cube"]["columns"])
+    if not protection.is_rounded:
+        return cube.select(columns), memory
+    repeated = {group: first for group, first in same_codes(cube["group_id"].unique()).items() if group != first}
+    own = cube.filter(~pl.col("group_id").is_in([*repeated]))
+    groups = in_order(own["group_id"].unique())
+    at = [_positions(own[name], values) for name, values in zip(CUBE_KEYS, (groups, SEXES, AGE_BANDS), strict=True)]
+    stratum = (at[0] * len(SEXES) + at[1]) * len(AGE_BANDS) + at[2]
+    strata = [f"{group}|{sex}|{age}" for group, sex, age in cube_strata(groups)]
+    table = _Table(own, strata, stratum, *cube_nesting(groups))
+    for family in (STAYS, DISCHARGES):
+        margins = cube_margins(family, groups, table.months, table.municipalities)
+        rounded, memory = table.rounded(family, margins, protection, key, memory)
+        own = own.with_columns(rounded)
+    again = [
+        own.filter(pl.col("group_id") == first).with_columns(pl.lit(group).alias("group_id"))
+        for group, first in repeated.items()
+    ]
+    kept = pl.max_horizontal(*STAYS.measures, *DISCHARGES.measures) > 0
+    return pl.concat([own, *again]).filter(kept).select(columns), memory
 
 
-# Counts of persons' stays and contacts; the rest of municipality_month counts places and days of operation.
-COMPLEMENTS = {
-    "n_contact": ("n_contact_timely", "n_contact_coded"),
-    "n_place_followed": ("n_place_admitted_7", "n_place_admitted_30"),
-}
-OPERATIONAL = ("place_days_normed", "place_days_available", "days_reported", "days_over_capacity")
+def protect_municipality_month(
+    counts: pl.DataFrame, protection: Protection, key: PseudonymKey, memory: Memory | None = None
+) -> tuple[pl.DataFrame, Memory]:
+    """The published municipality × month × measure × category counts; what only tells of operation stays exact.
 
-
-def protect_municipality_month(counts: pl.DataFrame, protection: Protection, key: PseudonymKey) -> pl.DataFrame:
-    """The published municipality × month × measure × category counts; operational figures stay exact.
-
-    A part is never published larger than its whole.
+    `counts` has the columns of the contract and `n_person`, null where a measure counts no persons.
     """
-    chain = ["measure", "category", "municipality_code", "year"]
-    ordered = counts.with_columns(pl.col("month").dt.year().alias("year")).sort(*chain, "month")
-    rounded = ordered.with_columns(systematic(ordered, "n", chain, protection, key)).with_columns(
-        pl.when(pl.col("measure").is_in(OPERATIONAL)).then(ordered["n"]).otherwise("n").alias("n")
-    )
-    for whole, parts in COMPLEMENTS.items():
-        at = ["municipality_code", "month"]
-        wholes = rounded.filter(pl.col("measure") == whole).select(*at, pl.col("n").alias("whole"))
-        joined = rounded.join(wholes, on=at, how="left", maintain_order="left")
-        within = pl.min_horizontal("n", pl.col("whole").fill_null(0))
-        rounded = joined.with_columns(
-            pl.when(pl.col("measure").is_in(parts)).then(within).otherwise("n").alias("n")
-        ).drop("whole")
-    return rounded.filter(pl.col("n") > 0).select(counts.columns)
+    memory = memory or Memory(protection.base, protection.threshold)
+    columns = list(CONTRACT["tables"]["municipality_month"]["columns"])
+    if not protection.is_rounded:
+        return counts.select(columns), memory
+    published = [counts.filter(pl.col("measure").is_in(EXACT)).select(columns)]
+    nested = [name for family in (CONTACTS, FOLLOWED) for name in family.measures]
+    for family in (CONTACTS, FOLLOWED):
+        whole = _side_by_side(counts, family)
+        if not whole.is_empty():
+            part, memory = _rounded_months(whole, family, protection, key, memory)
+            part = part.drop("measure", "category")
+            published.append(part.unpivot(family.measures, index=columns[:2], variable_name="measure", value_name="n"))
+    rest = counts.filter(~pl.col("measure").is_in([*EXACT, *nested]))
+    if not rest.is_empty():
+        part, memory = _rounded_months(rest, Family("others", ("n",), (1,)), protection, key, memory)
+        published.append(part)
+    together = pl.concat([part.with_columns(pl.col("n").cast(pl.Int32)) for part in published], how="diagonal")
+    return together.with_columns(pl.col("category").fill_null("")).filter(pl.col("n") > 0).select(columns), memory
 
 
 def protect_length_of_stay(counts: pl.DataFrame, protection: Protection, key: PseudonymKey) -> pl.DataFrame:
-    """Regional admissions and bed days, each cell a chain of its own."""
-    cell = ["region_code", "year", "age_from", "group_id"]
-    ordered = counts.sort(cell)
-    return ordered.with_columns(systematic(ordered, name, cell, protection, key) for name in ("n_acute", "bed_days"))
+    """Regional admissions and bed days, each cell by a threshold that its name and the key make.
 
-
-def systematic(
-    cells: pl.DataFrame, name: str, chain: list[str], protection: Protection, key: PseudonymKey
-) -> pl.Series:
-    """Round one column of cells that are sorted by `chain` and by the order within it.
-
-    Returns the rounded column, same type and name.
+    There are at least ten persons behind each, and the sums are large, so that nothing is balanced or remembered.
     """
+    columns = list(CONTRACT["tables"]["length_of_stay"]["columns"])
+    if not protection.is_rounded or counts.is_empty():
+        return counts.select(columns)
+    names = counts.select(pl.concat_str("region_code", "year", "age_from", "group_id", separator="|")).to_series()
+    thresholds = np.array([_keyed(f"length_of_stay|{name}", key) % protection.base for name in names], np.int64)
     base = protection.base
-    if base == 1 or cells.is_empty():
-        return cells[name]
-    counts = cells[name].to_numpy().astype(np.int64)
-    remainder = counts % base
-    first = cells.select(pl.struct(chain).rle_id()).to_series().to_numpy()
-    starts = np.flatnonzero(np.r_[True, first[1:] != first[:-1]])
-    labels = cells[starts].select(pl.concat_str([pl.lit(name), *chain], separator="|")).to_series()
-    start_of_chain = np.array([_keyed(label, base, key) for label in labels], dtype=np.int64)
-    running = np.cumsum(remainder)
-    before_chain = (running - remainder)[starts]
-    length = np.diff(np.r_[starts, counts.size])
-    # running sum within the chain, begun at a keyed number 0 … base − 1
-    within = running - np.repeat(before_chain, length) + np.repeat(start_of_chain, length)
-    rounds_up = within // base > (within - remainder) // base
-    return pl.Series(name, counts - remainder + base * rounds_up, dtype=cells.schema[name])
+    return counts.with_columns(
+        pl.Series(name, (counts[name].to_numpy() + thresholds) // base * base, dtype=counts.schema[name])
+        for name in ("n_acute", "bed_days")
+    ).select(columns)
 
 
-def _keyed(label: str, base: int, key: PseudonymKey) -> int:
-    digest = hashlib.blake2b(label.encode(), key=key.secret, digest_size=8, person=b"protection").digest()
-    return int.from_bytes(digest, "little") % base
+class _Table:
+    """True counts of one table laid out as cells: positions of months, municipalities and strata."""
 
+    def __init__(
+        self,
+        counts: pl.DataFrame,
+        strata: Sequence[str],
+        stratum: npt.NDArray[np.int32],
+        nesting: Nesting,
+        level: npt.NDArray[np.int32],
+    ):
+        self.counts, self.strata, self.nesting, self._level = counts, tuple(strata), nesting, level
+        month = counts.select(
+            pl.col("month").dt.year().cast(pl.Int32) * 12 + pl.col("month").dt.month() - 1
+        ).to_series()
+        self.months = tuple(range(int(month.min()), int(month.max()) + 1))  # type: ignore[arg-type]
+        self.municipalities = tuple(counts["municipality_code"].unique().sort())
+        self.month = month.to_numpy() - self.months[0]
+        self.municipality = _positions(counts["municipality_code"], self.municipalities)
+        self.stratum = stratum
 
-def accuracy(true: pl.DataFrame, published: pl.DataFrame, measure: str = "n_acute") -> dict[str, float]:
-    """How far published sums lie from true ones, for the manifest; worked out on the secure side.
+    @cached_property
+    def order(self) -> npt.NDArray[np.int32]:
+        """Rows by month, level and municipality: a place for every cell there could be, and those that are there."""
+        size = np.bincount(self._level, minlength=self.nesting.levels)
+        before = np.cumsum(size) - size
+        rank = np.argsort(np.argsort(self._level, kind="stable"), kind="stable")  # of each stratum
+        level = self._level[self.stratum]
+        within = self.municipality * size[level] + rank[self.stratum] - before[level]
+        place = (self.month.astype(np.int64) * len(self.strata) + before[level]) * len(self.municipalities) + within
+        row_at = np.full(len(self.months) * len(self.strata) * len(self.municipalities), -1, np.int32)
+        row_at[place] = np.arange(place.size, dtype=np.int32)
+        return row_at[row_at >= 0]
 
-    Returns mean and largest absolute error of municipality × year, and mean relative error (per cent) of
-    country × year, for one measure over all diagnoses (group all).
-    """
+    @cached_property
+    def segments(self) -> npt.NDArray[np.int64]:
+        """Where in `order` each level of each month begins, and the end."""
+        segment = self.month * self.nesting.levels + self._level[self.stratum]
+        sizes = np.bincount(segment, minlength=len(self.months) * self.nesting.levels)
+        return np.concatenate([[0], np.cumsum(sizes)])
 
-    def sums(cube: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-        rows = cube.filter(pl.col("group_id") == "all").with_columns(pl.col("month").dt.year().alias("year"))
-        return rows.group_by(by).agg(pl.col(measure).sum().cast(pl.Int64))
+    def rounded(
+        self, family: Family, margins: Margins, protection: Protection, key: PseudonymKey, memory: Memory
+    ) -> tuple[list[pl.Series], Memory]:
+        """The counts of a family as they are published, in the rows' own order, and what is to be remembered."""
+        base, axes = protection.base, (self.months, self.municipalities, self.strata)
+        known = memory.families.get(family.name)
+        shape = tuple(map(len, axes))
+        left = known.on(*axes, base) if known else np.full(shape, nothing_known(base), np.uint8)
+        lowest, highest = unpacked(left[self.at])
+        true, counted = self._counts(family, protection.threshold)
+        chance = self._chance(family, key, np.flatnonzero(lowest < highest))
+        cells = Cells(true, counted, *self.at, chance, self.segments)
+        published, lowest, highest = balance(cells, margins, self.nesting, lowest, highest, base)
+        left[self.at] = packed(lowest, highest)
+        in_rows = np.empty_like(published)
+        in_rows[self.order] = published
+        columns = [
+            pl.Series(name, in_rows[:, number], dtype=self.counts.schema[name])
+            for number, name in enumerate(family.measures)
+        ]
+        return columns, memory.with_family(family.name, Thresholds(*axes, left))
 
-    def errors(by: list[str]) -> pl.DataFrame:
-        joined = sums(true, by).join(sums(published, by), on=by, how="left", suffix="_published")
-        return joined.select(
-            (pl.col(f"{measure}_published").fill_null(0) - pl.col(measure)).abs().alias("error"),
-            pl.col(measure).alias("true"),
+    @cached_property
+    def at(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Positions of month, municipality and stratum, in the order of cells."""
+        order = self.order
+        return self.month[order].astype(np.int32), self.municipality[order], self.stratum[order].astype(np.int32)
+
+    def _counts(self, family: Family, threshold: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """True counts [cells, measures], and those in which each of a few persons counts at most once."""
+        true = np.stack([self.counts[name].to_numpy() for name in family.measures], axis=1).astype(np.int32)[self.order]
+        persons = self.counts["n_person"].cast(pl.Int32).fill_null(2**31 - 1).to_numpy()[self.order, None]
+        return true, np.where(persons < threshold, np.minimum(true, persons), true)
+
+    def _chance(self, family: Family, key: PseudonymKey, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Keyed numbers of some cells, −½ to ½: mostly small, so that sums decide; some as large as can be."""
+        month, municipality, stratum = (positions[rows] for positions in self.at)
+        strata, municipalities = (
+            np.array([_keyed(f"{family.name}|{name}", key) for name in labels], np.uint64)
+            for labels in (self.strata, self.municipalities)
         )
+        blocks = np.stack(
+            [strata[stratum], municipalities[municipality] + np.array(self.months, np.uint64)[month]], axis=1
+        )
+        drawn = Cipher(algorithms.AES(key.secret[:32]), modes.ECB()).encryptor().update(blocks.tobytes())
+        chance = np.zeros(self.order.size)
+        chance[rows] = 4 * (np.frombuffer(drawn, np.uint64)[::2] / 2.0**64 - 0.5) ** 3
+        return chance
 
-    municipality, country = errors(["municipality_code", "year"]), errors(["year"])
-    off, all_of_them = float(country["error"].sum()), float(country["true"].sum())
-    return {
-        "municipality_year_mean_error": round(float(municipality["error"].mean() or 0), 2),  # type: ignore[arg-type]
-        "municipality_year_max_error": float(municipality["error"].max() or 0),  # type: ignore[arg-type]
-        "country_year_mean_error_per_cent": round(100 * off / max(all_of_them, 1.0), 4),
-    }
+
+def _rounded_months(
+    counts: pl.DataFrame, family: Family, protection: Protection, key: PseudonymKey, memory: Memory
+) -> tuple[pl.DataFrame, Memory]:
+    """`counts` with the measures of a family rounded; a stratum is `measure|category`."""
+    label = counts.select(pl.concat_str("measure", "category", separator="|")).to_series()
+    strata = label.unique().sort().to_list()
+    table = _Table(counts, strata, _positions(label, strata), *flat_nesting(len(strata)))
+    margins = month_margins(family, strata, table.months, table.municipalities)
+    rounded, memory = table.rounded(family, margins, protection, key, memory)
+    return counts.with_columns(rounded), memory
+
+
+def _side_by_side(counts: pl.DataFrame, family: Family) -> pl.DataFrame:
+    """The measures of a family as columns, missing ones 0, under the name of the first; municipality × month."""
+    of_family = counts.filter(pl.col("measure").is_in(family.measures))
+    wide = (
+        of_family.group_by("municipality_code", "month")
+        .agg(
+            *(pl.col("n").filter(pl.col("measure") == name).sum().alias(name) for name in family.measures),
+            pl.col("n_person").max(),
+        )
+        .sort("municipality_code", "month")
+    )
+    return wide.with_columns(pl.lit(family.name).alias("measure"), pl.lit("").alias("category"))
+
+
+def _positions(labels: pl.Series, among: Sequence[Any]) -> npt.NDArray[np.int32]:
+    """Where each label stands in a sequence of all there are."""
+    if labels.dtype == pl.String:
+        return labels.cast(pl.Enum(among)).to_physical().cast(pl.Int32).to_numpy()
+    position = np.full(max(among) + 1, -1, np.int32)
+    position[list(among)] = np.arange(len(among))
+    return position[labels.to_numpy()]
+
+
+def _keyed(label: str, key: PseudonymKey) -> int:
+    digest = hashlib.blake2b(label.encode(), key=key.secret, digest_size=8, person=b"protection").digest()
+    return int.from_bytes(digest, "little")

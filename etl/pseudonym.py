@@ -13,10 +13,12 @@ import numpy as np
 import polars as pl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from etl.words import Problem, told
+
 KEY_BYTES = 32
 
 
-class KeyProblem(Exception):
+class KeyProblem(Problem):
     """The pseudonym key is missing, too short, or readable by others."""
 
 
@@ -38,15 +40,12 @@ class PseudonymKey:
 def read_key(path: Path) -> PseudonymKey:
     """Read the key file. Raises KeyProblem where it is missing, short or open to others."""
     if not path.is_file():
-        raise KeyProblem(
-            f"{path}: there is no pseudonym key here. Make one with `python -m etl key --data DIR`, or put back the "
-            "one this data folder was built with: another key would make every person a new person."
-        )
+        raise KeyProblem(told("key.missing", path=path))
     if path.stat().st_mode & 0o077:
-        raise KeyProblem(f"{path}: others can read the pseudonym key. Run `chmod 400 {path}`.")
+        raise KeyProblem(told("key.open", path=path))
     secret = path.read_bytes()
     if len(secret) < KEY_BYTES:
-        raise KeyProblem(f"{path}: the pseudonym key is {len(secret)} bytes; at least {KEY_BYTES} are needed.")
+        raise KeyProblem(told("key.short", path=path, bytes=len(secret), needed=KEY_BYTES))
     return PseudonymKey(secret[:64])
 
 
@@ -70,7 +69,7 @@ def normalise_persons(text: pl.Series) -> pl.Series:
     Nine digits are taken as a lost leading zero only where that makes a date. Modulus 11 is never asked: numbers
     without it have been given out since 2007. What is no such number (register person ids) is kept as it stands.
     """
-    is_plain = text.str.contains(r"^\d{10,18}$").fill_null(False)
+    is_plain = _has_digits_only(text, 10)
     if not is_plain.all():
         odd = pl.DataFrame({"text": text.filter(~is_plain).unique()})
         bare = pl.col("text").str.replace_all(r"[\s\u00a0-]", "").str.to_uppercase()
@@ -79,6 +78,12 @@ def normalise_persons(text: pl.Series) -> pl.Series:
         mended = text.replace_strict(odd["text"], odd["normal"], default=None, return_dtype=pl.String)
         text = text.zip_with(is_plain, mended)
     return text.set(text.str.contains(r"^[0.]*$").fill_null(False), None)
+
+
+def _has_digits_only(text: pl.Series, fewest: int) -> pl.Series:
+    """Whether each text is a number of `fewest` to 18 digits; false for null."""
+    numbers, length = text.cast(pl.UInt64, strict=False), text.str.len_bytes()
+    return (numbers.is_not_null() & length.is_between(fewest, 18) & ~text.str.starts_with("+")).fill_null(False)
 
 
 def is_cpr(person: pl.Expr) -> pl.Expr:
@@ -124,7 +129,7 @@ def pseudonymise(persons: pl.Series, key: PseudonymKey) -> pl.Series:
     a million.
     """
     blocks = np.zeros((len(persons), 2), dtype="<u8")
-    digits = persons.str.contains(r"^\d{1,18}$").fill_null(False)
+    digits = _has_digits_only(persons, 1)
     plain = digits.to_numpy()
     blocks[:, 0] = persons.cast(pl.UInt64, strict=False).fill_null(0).to_numpy()
     blocks[:, 1] = persons.str.len_bytes().fill_null(0).to_numpy()

@@ -22,6 +22,7 @@ import polars as pl
 from etl.disk import forget_cached, replace_text, sync
 from etl.history import settle
 from etl.warehouse import content_hash, write_release
+from etl.words import Problem, told
 from kpis.release import Release, ReleaseError, open_file, open_release
 
 KEPT_RELEASES = 5
@@ -31,8 +32,11 @@ STAMP = "%Y%m%dT%H%M%S%f"
 # Facts that readers see beside the figures: where one of them differs, equal figures are still another release.
 FACTS_SHOWN = ("contract_version", "data_from", "as_of", "provisional_from", "is_synthetic", "protection", "rules")
 
+# Two releases that differ in one of these round the same count in two ways, and shown one after the other tell more.
+PROTECTION_FACTS = ("method", "base", "threshold", "key_id")
 
-class PublishProblem(Exception):
+
+class PublishProblem(Problem):
     """The release was not published and the one before stays; the text says why and what to do."""
 
 
@@ -57,7 +61,7 @@ def one_writer(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PublishProblem(f"{data_dir}: another load is running here. Wait until it has ended.") from None
+            raise PublishProblem(told("stop.busy", folder=data_dir)) from None
         settle(data_dir)
         _clean(data_dir / "releases")
         yield
@@ -142,10 +146,8 @@ def open_published(data_dir: Path, before: str | None = None, after: str | None 
     ids = [before, after] if before and after else list(kept)[-2:]
     unknown = [release_id for release_id in ids if release_id not in kept]
     if unknown or len(ids) < 2 or (before and not after):
-        said = f"There is no release {', '.join(map(str, unknown))}." if unknown else "Name two releases, or none."
-        raise PublishProblem(
-            f"{data_dir}: {said} To compare, two are needed; kept are: {', '.join(kept) or 'none'} (see `status`)."
-        )
+        what = told("publish.unknown", ids=", ".join(map(str, unknown))) if unknown else told("publish.name_two")
+        raise PublishProblem(told("publish.two_needed", folder=data_dir, what=what, kept=", ".join(kept) or "–"))
     first, second = (open_file(kept[str(release_id)]) for release_id in ids)
     return first, second
 
@@ -157,15 +159,14 @@ def rollback(data_dir: Path) -> Path:
     """
     current = pointed_to(data_dir)
     if current is None:
-        raise PublishProblem(f"{data_dir}: nothing was published here; there is nothing to go back from.")
+        raise PublishProblem(told("publish.nothing", folder=data_dir))
     faults = []
     for path in reversed([path for path in published(data_dir) if path.name < current.name]):
         try:
             return go_to(path, data_dir)
         except ReleaseError as error:
             faults.append(str(error))
-    nothing = f"{data_dir}: {current.stem} is the oldest release kept that is sound; there is none to go back to."
-    raise PublishProblem(" ".join([nothing, *faults]))
+    raise PublishProblem(told("publish.oldest", folder=data_dir, release=current.stem, faults=" ".join(faults)))
 
 
 def go_to(release: Path, data_dir: Path) -> Path:
@@ -175,11 +176,15 @@ def go_to(release: Path, data_dir: Path) -> Path:
     one (a damaged current one is taken to have been protected).
     """
     current = current_or_none(data_dir)
-    method = open_file(release).manifest["protection"]["method"]
-    if current is None and method == "none":
-        raise PublishProblem(f"{release.stem} is unprotected, and the current release cannot be read; not gone back.")
-    if current is not None and current.manifest["protection"]["method"] != method:
-        raise PublishProblem(f"{release.stem} is protected in another way ({method}); not rolled back.")
+    there = open_file(release).manifest["protection"]
+    if current is None and there["method"] == "none":
+        raise PublishProblem(told("publish.unprotected", release=release.stem))
+    if current is not None:
+        here = current.manifest["protection"]
+        differing = [fact for fact in PROTECTION_FACTS if here.get(fact) != there.get(fact)]
+        if differing:
+            how = ", ".join(f"{fact} {there.get(fact)} ≠ {here.get(fact)}" for fact in differing)
+            raise PublishProblem(told("publish.protection", release=release.stem, method=how))
     point_to(release)
     return release
 
@@ -203,7 +208,7 @@ def _refuse_lost_rows(tables: dict[str, pl.DataFrame], content: dict[str, str]) 
     """What is in memory is the truth here; a file that holds other numbers of rows was not written whole."""
     lost = [name for name, digest in content.items() if int(digest.split(":")[0]) != tables[name].height]
     if lost:
-        raise PublishProblem(f"Rows were lost on the way to the disk ({', '.join(lost)}). Check the disk; load again.")
+        raise PublishProblem(told("publish.lost_rows", tables=", ".join(lost)))
 
 
 def _verify(build: Path, content: dict[str, str], facts: dict[str, Any]) -> None:
@@ -212,7 +217,7 @@ def _verify(build: Path, content: dict[str, str], facts: dict[str, Any]) -> None
     The content was hashed from a first writing: that two writings agree is evidence against a fault on the way.
     """
     if build.with_name(build.name + ".wal").exists():
-        raise PublishProblem(f"{build.name}: the file was not closed cleanly. Load again.")
+        raise PublishProblem(told("publish.not_closed", file=build.name))
     sync(build)
     forget_cached(build)
     read_back = content_hash(build)
@@ -220,9 +225,7 @@ def _verify(build: Path, content: dict[str, str], facts: dict[str, Any]) -> None
     if not differing and dict(open_file(build).manifest) != json.loads(_json(facts)):
         differing = ["manifest"]
     if differing:
-        raise PublishProblem(
-            f"What was written does not read back ({', '.join(differing)}). Check the disk and load again."
-        )
+        raise PublishProblem(told("publish.not_read_back", tables=", ".join(differing)))
 
 
 def _clean(releases: Path) -> None:

@@ -13,7 +13,7 @@ from etl.warehouse import VIEWS, Warehouse
 # beyond the number of findings that a file's report keeps. `value` is as delivered, with persons masked.
 QUARANTINE = pl.Schema({"file": pl.String, "row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String})
 PERSON_NUMBER = re.compile(r"(?<!\d)\d{6}[- ]?\d{4}(?!\d)")
-HIDDEN = "(hidden)"
+HIDDEN = "xxxxxx-xxxx"
 
 
 def mask(text: str) -> str:
@@ -28,13 +28,11 @@ def quarantined(warehouse: Warehouse) -> pl.DataFrame:
     """
     others = [view for kind, view in VIEWS.items() if kind not in ("lpr_contacts", "deaths_of_contacts")]
     selects = [f'select delivery, "row", rule from {view} where rule is not null' for view in others]
-    return warehouse.query(
-        f"""
-        select sha256, "row"::bigint % {1 << ROW_BITS} as "row", rule
-        from (select * from held_back union all {" union all ".join(selects)})
-        inner join delivery using (delivery)
-        """
+    of_others = warehouse.query(
+        f'select sha256, "row"::bigint as "row", rule from ({" union all ".join(selects)}) '
+        "inner join delivery using (delivery)"
     )
+    return pl.concat([warehouse.held_back.drop("n"), of_others]).with_columns(pl.col("row") % (1 << ROW_BITS))
 
 
 def held_back(rows: pl.DataFrame, landed: list[Landed]) -> pl.DataFrame:
@@ -56,5 +54,5 @@ def held_back(rows: pl.DataFrame, landed: list[Landed]) -> pl.DataFrame:
 
 def _found(finding: Finding) -> str | None:
     """The value that a finding's sentence quotes."""
-    quoted = re.search(r"“(.*?)”", finding.message)
+    quoted = re.search(r"“(.*?)”", finding.en)
     return mask(quoted[1]) if quoted else None

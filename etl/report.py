@@ -9,8 +9,8 @@ Nothing in them names a person: values come masked, and every text is masked aga
 
 import functools
 import json
-import tomllib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from html import escape
@@ -18,24 +18,49 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from babel.numbers import format_decimal
+
 from etl.finding import Finding
-from etl.load import FileReport, LoadReport
+from etl.load import QUIET, FileReport, LoadReport
 from etl.quarantine import mask
+from etl.shape import EXPECTED_RULES
+from etl.words import Both, words
+from kpis.indicator import LANGUAGES, Language
 
 Occasion = Literal["load", "check"]
+WORST_FIRST = ("refused", "accepted_with_warnings", "accepted")
 ROWS_SHOWN = 20  # of one rule in one file; the Parquet file has all
-
-
-@functools.cache
-def words() -> dict[str, Any]:
-    """The texts of `words.toml`."""
-    return tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 
 
 def rule_words(rule: str) -> dict[str, str]:
     """What a rule means (`da`, `en`) and what to do about it (`da_do`, `en_do`)."""
     rules = words()["rule"]
     return rules.get(rule) or rules.get(rule.split("-")[0]) or rules["other"]
+
+
+def to_terminal(report: LoadReport, occasion: Occasion, language: Language) -> Iterator[tuple[str, str]]:
+    """The report as lines for a terminal, each with its tone: a status, `good`, `bad`, `quiet` or none."""
+    text = {key: entry[language] for key, entry in words()["report"].items()}
+    for file in report.files:
+        kind = words()["kind"].get(file.kind, words()["report"]["unknown_kind"])[language]
+        yield f"{file.file}: {words()['status'][file.status][language]} – {kind}", file.status
+        yield f"    {_sum(file, language)}", "quiet"
+        for (rule, _), same in groupby(_by_rule(file), key=_sentence):
+            first, *more = same
+            where = "" if first.row is None else f"{text['row'].lower()} {first.row}"
+            place = ", ".join(part for part in (where, first.column) if part)
+            said = mask(first.in_words(language))
+            yield f"    {rule:<10} {f'{place}: ' if place else ''}{said}", ""
+            if more:
+                yield f"    {'':<10} + {len(more)} {text['more']}", "quiet"
+            if not _is_quiet(first):
+                yield f"    {'':<10} → {rule_words(rule)[f'{language}_do']}", "quiet"
+    for name in report.passed_over:
+        yield f"{name}: {text['not_data']}", "accepted_with_warnings"
+    yield _outcome(report, occasion)[language], _tone(report)
+    for reason in (report.problem, report.lacking):
+        if reason:
+            yield reason[language], _tone(report)
 
 
 def write_report(report: LoadReport, occasion: Occasion, data_dir: Path) -> Path:
@@ -51,21 +76,26 @@ def write_report(report: LoadReport, occasion: Occasion, data_dir: Path) -> Path
 
 
 def to_json(report: LoadReport, occasion: Occasion, created: datetime) -> str:
-    """The report as JSON; every finding carries the words of its rule."""
+    """The report as JSON; every finding carries its sentence and the words of its rule, in both languages."""
     files = [
-        asdict(file) | {"findings": [asdict(finding) | rule_words(finding.rule) for finding in file.findings]}
-        for file in report.files
+        asdict(file) | {"findings": [_finding_json(finding) for finding in file.findings]} for file in report.files
     ]
     content = {
         "occasion": occasion,
         "created": created.isoformat(timespec="seconds"),
         "is_loadable": report.is_loadable,
         "problem": report.problem,
+        "lacking": report.lacking,
         "files": files,
         "passed_over": report.passed_over,
     }
     release = {"release": report.published.path.stem if report.published else None}  # no delivered text
     return json.dumps(_masked(content) | release, ensure_ascii=False, indent=1)
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    where = {"row": finding.row, "column": finding.column, "rule": finding.rule}
+    return where | {"found_da": finding.da, "found_en": finding.en} | rule_words(finding.rule)
 
 
 def _masked(value: Any) -> Any:
@@ -88,22 +118,25 @@ def to_html(report: LoadReport, occasion: Occasion, created: datetime) -> str:
         f'<p class="quiet">{_both(text[occasion])} · {_both(text["made"])} {created:%Y-%m-%d %H:%M} UTC</p>',
         f'<p class="outcome {_tone(report)}">{_both(_outcome(report, occasion))}</p>',
     ]
-    if report.problem:
-        body.append(f"<p>{_text(report.problem)}</p>")
+    body += [f"<p>{_both(reason)}</p>" for reason in (report.problem, report.lacking) if reason]
     if report.published:
         body.append(f'<p class="quiet">{_both(text["release"])}: {report.published.path.stem}</p>')
-    body += [f'<p class="quiet">{_both(text["no_persons"])}</p>', *_overview(report)]
-    for file in report.files:
-        body += _section(file)
+    files = sorted(report.files, key=lambda file: WORST_FIRST.index(file.status))
+    name_of = _short_names(files)
+    body += [f'<p class="quiet">{_both(text["no_persons"])}</p>', *_overview(files, name_of)]
+    for file in files:
+        body += _section(file, name_of[file.file])
     if report.passed_over:
-        names = "".join(f"<li>{_text(name)}</li>" for name in report.passed_over)
+        names = "".join(f"<li>{_text(Path(name).name)}</li>" for name in report.passed_over)
         body.append(f"<section><h2>{_both(text['passed_over'])}</h2><ul>{names}</ul></section>")
     return _PAGE.format(title=_text(text["title"]["da"]), style=_STYLE, body="\n".join(body))
 
 
-def _outcome(report: LoadReport, occasion: Occasion) -> dict[str, str]:
+def _outcome(report: LoadReport, occasion: Occasion) -> Both:
     text = words()["report"]
     if occasion == "check":
+        if report.lacking:
+            return text["files_fine"]
         return text["loadable" if report.is_loadable else "not_loadable"]
     if report.published is None:
         return text["not_loaded"]
@@ -114,56 +147,106 @@ def _tone(report: LoadReport) -> str:
     return "good" if report.is_loadable else "bad"
 
 
-def _overview(report: LoadReport) -> Iterator[str]:
+def _short_names(files: list[FileReport]) -> dict[str, str]:
+    """The files' names without the folder that all lie in: where that is concerns nobody who delivers."""
+    folder = os.path.commonpath([Path(file.file).parent for file in files]) if files else ""
+    return {file.file: os.path.relpath(file.file, folder) for file in files}
+
+
+def _overview(files: list[FileReport], name_of: dict[str, str]) -> Iterator[str]:
     text = words()["report"]
     heads = ("file", "kind", "status", "rows", "loaded", "duplicate", "superseded", "quarantined")
     yield f"<h2>{_both(text['overview'])}</h2>"
-    yield "<table><thead><tr>" + "".join(f'<th scope="col">{_both(text[h])}</th>' for h in heads) + "</tr></thead>"
-    yield "<tbody>"
-    for file in report.files:
+    yield '<div class="wide"><table><thead><tr>' + _heads(heads) + "</tr></thead><tbody>"
+    for file in files:
         numbers = (
             file.rows_in, file.rows_loaded, file.rows_duplicate, file.rows_superseded, file.rows_quarantined,
         )  # fmt: skip
         yield (
-            f'<tr><th scope="row">{_text(Path(file.file).name)}</th><td>{_kind(file)}</td>'
+            f'<tr><th scope="row">{_text(name_of[file.file])}</th><td>{_kind(file)}</td>'
             f'<td class="{file.status}">{_both(words()["status"][file.status])}</td>'
-            + "".join(f'<td class="number">{_number(n)}</td>' for n in numbers)
+            + "".join(f'<td class="number">{_number(n) if file.is_counted else "–"}</td>' for n in numbers)
             + "</tr>"
         )
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
-def _section(file: FileReport) -> Iterator[str]:
+def _section(file: FileReport, name: str) -> Iterator[str]:
+    """A file: what there is to do, each with the rows it is about, and below it what is only told."""
     text = words()["report"]
-    yield f"<section><h2>{_text(file.file)}</h2>"
+    yield f"<section><h2>{_text(name)}</h2>"
     yield f'<p>{_kind(file)} · <b class="{file.status}">{_both(words()["status"][file.status])}</b></p>'
-    if file.status != "refused":
-        parts = ("loaded", "duplicate", "superseded", "quarantined")
-        counts = (file.rows_loaded, file.rows_duplicate, file.rows_superseded, file.rows_quarantined)
-        sum_of = " + ".join(f"{_number(n)} {_both(text[part])}" for part, n in zip(parts, counts, strict=True))
-        yield f"<p>{_number(file.rows_in)} {_both(text['equation'])} = {sum_of}</p>"
+    yield f"<p>{_both({language: _sum(file, language) for language in LANGUAGES})}</p>"
     if not file.findings:
-        yield f'<p class="quiet">{_both(text["nothing_found"])}</p></section>'
-        return
-    heads = ("row", "column", "found")
-    ordered = sorted(file.findings, key=lambda finding: (finding.rule, finding.row is not None, finding.row or 0))
-    for rule, same in groupby(ordered, key=lambda finding: finding.rule):
-        findings, said = list(same), rule_words(rule)
-        yield f"<h3>{_text(rule)}: {_both(said)}</h3>"
-        yield f'<p><span class="quiet">{_both(text["do"])}:</span> {_both(said, "_do")}</p>'
-        yield "<table><thead><tr>" + "".join(f'<th scope="col">{_both(text[h])}</th>' for h in heads) + "</tr></thead>"
-        yield "<tbody>" + "".join(_finding(finding) for finding in findings[:ROWS_SHOWN]) + "</tbody></table>"
-        if len(findings) > ROWS_SHOWN:
-            yield f'<p class="quiet">+ {_number(len(findings) - ROWS_SHOWN)} {_both(text["more"])}</p>'
+        yield f'<p class="quiet">{_both(text["nothing_found"])}</p>'
+    to_mend = [finding for finding in _by_rule(file) if not _is_quiet(finding)]
+    for _, same in groupby(to_mend, key=lambda finding: rule_words(finding.rule)["da_do"]):
+        findings = list(same)
+        yield f"<h3>{_both(rule_words(findings[0].rule), '_do')}</h3>"
+        yield "<table><thead><tr>" + _heads(("row", "column", "found", "rule")) + "</tr></thead><tbody>"
+        for _, of_rule in groupby(findings, key=lambda finding: finding.rule):
+            yield from _rows(list(of_rule))
+        yield "</tbody></table>"
+    if quiet := [finding for finding in _by_rule(file) if _is_quiet(finding)]:
+        yield f'<h3>{_both(text["only_told"])}</h3><ul class="quiet">'
+        for _, of_rule in groupby(quiet, key=lambda finding: finding.rule):
+            first, *more = of_rule
+            count = f" (+ {_number(len(more))} {_both(text['more'])})" if more and first.row is not None else ""
+            for finding in [first] if count else [first, *more]:
+                yield f"<li>{_both({'da': finding.da, 'en': finding.en})}{count}</li>"
+        yield "</ul>"
     yield "</section>"
 
 
-def _finding(finding: Finding) -> str:
-    row = _number(finding.row) if finding.row is not None else _both(words()["report"]["whole_file"])
-    return (
-        f'<tr><td class="number">{row}</td><td>{_text(finding.column or "")}</td>'
-        f'<td lang="en">{_text(finding.message)}</td></tr>'
-    )
+def _heads(keys: tuple[str, ...]) -> str:
+    return "".join(f'<th scope="col">{_both(words()["report"][key])}</th>' for key in keys)
+
+
+def _rows(findings: list[Finding]) -> Iterator[str]:
+    """The rows of one rule, so many as are shown, and how many more there are."""
+    for finding in findings[:ROWS_SHOWN]:
+        row = _number(finding.row) if finding.row is not None else _both(words()["report"]["whole_file"])
+        found = {"da": finding.da, "en": finding.en}
+        yield (
+            f'<tr><td class="number">{row}</td><td>{_text(finding.column or "")}</td><td>{_both(found)}</td>'
+            f'<td class="quiet">{_text(finding.rule)}</td></tr>'
+        )
+    if len(findings) > ROWS_SHOWN:
+        more = f"+ {_number(len(findings) - ROWS_SHOWN)} {_both(words()['report']['more'])}"
+        yield f'<tr><td class="quiet" colspan="4">{more}</td></tr>'
+
+
+def _sentence(finding: Finding) -> tuple[str, str]:
+    """What findings told once have in common: of rows the rule; each sentence on a whole file stands for itself."""
+    return finding.rule, finding.en if finding.row is None else ""
+
+
+def _is_quiet(finding: Finding) -> bool:
+    return finding.rule in (*QUIET, *EXPECTED_RULES)
+
+
+def _by_rule(file: FileReport) -> list[Finding]:
+    """The findings: what refused the file, then what there is to mend, then what is only told; by remedy and row."""
+    first = file.findings[0].rule if file.status == "refused" else None
+
+    def place(finding: Finding) -> tuple[Any, ...]:
+        remedy = rule_words(finding.rule)["da_do"]
+        return finding.rule != first, _is_quiet(finding), remedy, finding.rule, finding.row or 0
+
+    return sorted(file.findings, key=place)
+
+
+def _sum(file: FileReport, language: Language) -> str:
+    """How the rows of a file add up, in words."""
+    text = {key: entry[language] for key, entry in words()["report"].items()}
+    if not file.is_counted:
+        return text["not_counted"]
+    number = functools.partial(format_decimal, format="#,##0", locale=language)
+    if file.status == "refused":
+        return f"{number(file.rows_in)} {text['equation']}, {text['none_loaded']}"
+    parts = ("loaded", "duplicate", "superseded", "quarantined")
+    counts = [f"{number(getattr(file, f'rows_{part}'))} {text[part]}" for part in parts]
+    return f"{number(file.rows_in)} {text['equation']} = {' + '.join(counts)}"
 
 
 def _kind(file: FileReport) -> str:
@@ -172,14 +255,13 @@ def _kind(file: FileReport) -> str:
     return _both(words()["kind"].get(file.kind, {"da": file.kind, "en": file.kind}))
 
 
-def _both(texts: dict[str, str], ending: str = "") -> str:
+def _both(texts: Mapping[Any, str], ending: str = "") -> str:
     da, en = texts["da" + ending], texts["en" + ending]
     return f'<span class="da" lang="da">{_text(da)}</span><span class="en" lang="en">{_text(en)}</span>'
 
 
 def _number(n: int) -> str:
-    """With thin spaces between thousands: read alike in both languages."""
-    return f"{n:,}".replace(",", "\u202f")
+    return _both({language: format_decimal(n, "#,##0", locale=language) for language in LANGUAGES})
 
 
 def _text(text: str) -> str:
@@ -196,7 +278,12 @@ p { margin: .25rem 0; } .quiet { color: #55606e; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid #d9dee5; }
 thead th { color: #55606e; font-weight: 600; } tbody th { font-weight: 600; overflow-wrap: anywhere; }
-section th:nth-child(1) { width: 6rem; } section th:nth-child(2) { width: 11rem; }
+.wide { overflow-x: auto; } .wide table { min-width: 46rem; } .wide th:nth-child(1) { width: 14rem; }
+section th:nth-child(1) { width: 5rem; } section th:nth-child(2) { width: 11rem; }
+section th:nth-child(4) { width: 8rem; }
+section td { overflow-wrap: anywhere; } ul { margin: .25rem 0; padding-left: 1.25rem; font-size: .9rem; }
+@media (max-width: 40rem) { section th { width: auto !important; } section td:nth-child(4), section th:nth-child(4) {
+  display: none; } }
 .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .outcome { font-size: 1.1rem; padding: .6rem .9rem; border-left: 4px solid; margin: 1rem 0; background: #f5f7f9; }
 .good, .accepted { color: #17603a; } .accepted_with_warnings { color: #7a4f00; } .bad, .refused { color: #a3211d; }

@@ -8,6 +8,10 @@ from typing import Any
 _WORDS = {"da", "en", "source"}
 
 
+class RulesProblem(ValueError):
+    """`rules.toml` asks for what cannot be done; the text says which rule, what was found and what is allowed."""
+
+
 @cache
 def load_rules() -> dict[str, dict[str, Any]]:
     """Rule id → its entry: texts `da` and `en`, `source`, and the values it sets."""

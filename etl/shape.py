@@ -12,17 +12,21 @@ import pyarrow as pa
 
 from etl.finding import Finding, Refused
 from etl.parse import EPOCH, FAULTS, OUTSIDE_MUNICIPALITIES
+from etl.words import told
 from kpis.period import Period
 from kpis.reference import areas
 from kpis.release import AGE_BANDS
 
 FIRST_AGE, LAST_AGE = 0, 95  # ages that a population delivery must cover without a gap
 N_MUNICIPALITIES = 98
+MOST_NAMED = 8  # of what is missing, in a sentence
 
 # Rules that put a row aside without it being anybody's mistake: they do not count towards the file's limit.
 EXPECTED_RULES = ("C2-outside", "C0-system", "P1-outside", "W1-outside")
 
-Rows = tuple[pl.DataFrame, pl.DataFrame]  # landed rows, and the faults found in them
+# Faults with the sentence of words.toml that says why; null: the value could not be read.
+BROKEN = FAULTS | {"why": pl.String}
+Rows = tuple[pl.DataFrame, pl.DataFrame]  # landed rows, and the faults found in them, with the columns of BROKEN
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,19 @@ class Shape:
 
 
 def _hold_back(
-    rows: pl.DataFrame, rule: str, column: str, broken: pl.Expr, found: pl.Expr
+    rows: pl.DataFrame, rule: str, column: str, broken: pl.Expr, why: str, found: pl.Expr | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Mark rows that break a rule (unless an earlier rule has them) and list them as faults."""
+    """Mark rows that break a rule (unless an earlier rule has them) and list them as faults.
+
+    `why` is the key of a sentence of words.toml, `found` what it quotes: by default the column's value.
+    """
     hit = broken.fill_null(False) & pl.col("rule").is_null()
     faults = rows.filter(hit).select(
         pl.col("row"),
         pl.lit(column).alias("column"),
         pl.lit(rule).alias("rule"),
-        found.cast(pl.String).alias("found"),
+        (pl.col(column) if found is None else found).cast(pl.String).alias("found"),
+        pl.lit(why).alias("why"),
     )
     return rows.with_columns(pl.when(hit).then(pl.lit(rule)).otherwise("rule").alias("rule")), faults
 
@@ -63,10 +71,10 @@ def _minute_text(minute: pl.Expr) -> pl.Expr:
     return (pl.lit(EPOCH) + pl.duration(minutes=minute)).dt.strftime("%Y-%m-%d %H:%M")
 
 
-def _outside(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _outside(rows: pl.DataFrame, rule: str, column: str = "municipality") -> tuple[pl.DataFrame, pl.DataFrame]:
     return _hold_back(
-        rows, rule, "municipality", pl.col("municipality").is_in(list(OUTSIDE_MUNICIPALITIES)),
-        pl.col("municipality").replace(dict(OUTSIDE_MUNICIPALITIES)) + pl.lit(", not one of the 98 municipalities"),
+        rows, rule, column, pl.col(column).is_in(list(OUTSIDE_MUNICIPALITIES)), "value.outside",
+        pl.col(column).replace(OUTSIDE_MUNICIPALITIES),
     )  # fmt: skip
 
 
@@ -74,7 +82,7 @@ def _to_contacts(values: pl.DataFrame) -> Rows:
     """Rules C2 and C5 as far as one row can tell; municipality may still come from a residence delivery."""
     rows = with_columns_or_null(
         values,
-        {"municipality": pl.String, "age": pl.Int16, "sex": pl.Int8, "stay_key": pl.Int64, "system": pl.String,
+        {"municipality": pl.String, "age": pl.Int16, "sex": pl.Int8, "system": pl.String,
          "reported": pl.Int32, "is_cancelled": pl.Boolean, "id_sex": pl.Int8, "birth_date": pl.Date},
     )  # fmt: skip
     rows = rows.rename({"start": "start_minute", "end": "end_minute", "reported": "reported_minute"})
@@ -86,24 +94,15 @@ def _to_contacts(values: pl.DataFrame) -> Rows:
     if "sex" not in values.columns:
         rows = rows.with_columns(pl.col("id_sex").alias("sex"))
     faults = []
-    for rule, column, broken, found in (
-        ("C0-system", "system", (pl.col("system") != "lpr3"), pl.lit("not reported in LPR3")),
-        (
-            "C2-start",
-            "start",
-            pl.col("start_minute") < 0,
-            _minute_text(pl.col("start_minute")) + pl.lit(", before 2000"),
-        ),
-        (
-            "C2-end",
-            "end",
-            pl.col("end_minute") < pl.col("start_minute"),
-            pl.lit("end before start: ") + _minute_text(pl.col("end_minute")),
-        ),
-        ("C2-age", "age", pl.col("age").is_null(), pl.lit(None)),
-        ("C2-sex", "sex", pl.col("sex").is_null(), pl.lit(None)),
+    start, end = pl.col("start_minute"), pl.col("end_minute")
+    for rule, column, broken, why, found in (
+        ("C0-system", "system", pl.col("system") != "lpr3", "value.system", pl.col("system")),
+        ("C2-start", "start", start < 0, "value.before_2000", _minute_text(start)),
+        ("C2-end", "end", end < start, "value.end_before_start", _minute_text(end)),
+        ("C2-age", "age", pl.col("age").is_null(), "value.not_derived", pl.lit(None)),
+        ("C2-sex", "sex", pl.col("sex").is_null(), "value.not_derived", pl.lit(None)),
     ):
-        rows, more = _hold_back(rows, rule, column, broken, found)
+        rows, more = _hold_back(rows, rule, column, broken, why, found)
         faults.append(more)
     rows, more = _outside(rows, "C2-outside")
     faults.append(more)
@@ -120,29 +119,17 @@ def _to_contacts(values: pl.DataFrame) -> Rows:
 
 def _to_residence(values: pl.DataFrame) -> Rows:
     rows, outside = _outside(values, "C2-outside")
-    rows, backwards = _hold_back(
-        rows,
-        "C2-residence",
-        "end",
-        pl.col("end") < pl.col("start"),
-        pl.lit("end before start: ") + pl.col("end").cast(pl.String),
-    )
+    rows, backwards = _hold_back(rows, "C2-residence", "end", pl.col("end") < pl.col("start"), "value.end_before_start")
     return rows.with_columns(pl.col("municipality").cast(pl.Int16)), pl.concat([outside, backwards])
 
 
 def _unchanged(values: pl.DataFrame) -> Rows:
-    return values, pl.DataFrame(schema=FAULTS)
-
-
-def _with_outside_held_back(values: pl.DataFrame) -> Rows:
-    if "municipality" not in values.columns:
-        return _unchanged(values)
-    return _outside(values, "C2-outside")
+    return values, pl.DataFrame(schema=BROKEN)
 
 
 def _to_diagnoses(values: pl.DataFrame) -> Rows:
     rows = with_columns_or_null(values, {"is_cancelled": pl.Boolean, "system": pl.String})
-    rows, faults = _hold_back(rows, "C0-system", "system", pl.col("system") != "lpr3", pl.lit("not reported in LPR3"))
+    rows, faults = _hold_back(rows, "C0-system", "system", pl.col("system") != "lpr3", "value.system")
     return rows.with_columns(
         (pl.col("diagnosis_type") == "action").alias("is_action"), pl.col("is_cancelled").fill_null(False)
     ), faults
@@ -151,12 +138,9 @@ def _to_diagnoses(values: pl.DataFrame) -> Rows:
 def _to_acute_place_stays(values: pl.DataFrame) -> Rows:
     rows = with_columns_or_null(values, {"referred_at": pl.Int32})
     rows, outside = _outside(rows, "C2-outside")
+    is_backwards = pl.col("end") < pl.col("start")
     rows, backwards = _hold_back(
-        rows,
-        "A1-end",
-        "end",
-        pl.col("end") < pl.col("start"),
-        pl.lit("end before start: ") + _minute_text(pl.col("end")),
+        rows, "A1-end", "end", is_backwards, "value.end_before_start", _minute_text(pl.col("end"))
     )
     rows = rows.rename({"start": "start_minute", "end": "end_minute", "referred_at": "referred_minute"})
     return rows.with_columns(pl.col("referred_by").fill_null("unknown")), pl.concat([outside, backwards])
@@ -168,15 +152,20 @@ def _to_capacity(values: pl.DataFrame) -> Rows:
         {"municipality": pl.String, "place_type": pl.String, "refused": pl.Int64, "operator": pl.String},
     )
     rows, outside = _outside(rows, "C2-outside")
-    rows, nowhere = _hold_back(rows, "A2-municipality", "municipality", pl.col("municipality").is_null(), pl.lit(None))
-    rows, negative = _hold_back(
-        rows,
-        "A2-count",
-        "disponible",
-        pl.min_horizontal("normed", "available", "occupied") < 0,
-        pl.lit("a negative number"),
-    )
+    is_nowhere = pl.col("municipality").is_null()
+    rows, nowhere = _hold_back(rows, "A2-municipality", "municipality", is_nowhere, "value.blank")
+    rows, negative = _not_negative(rows, {"normed": "A2-count", "available": "A2-count", "occupied": "A2-count"})
     return rows, pl.concat([outside, nowhere, negative])
+
+
+def _not_negative(rows: pl.DataFrame, rules: dict[str, str]) -> Rows:
+    """Hold back rows with a negative number in one of these columns (name → the rule it breaks)."""
+    faults = [pl.DataFrame(schema=BROKEN)]
+    for name, rule in rules.items():
+        if name in rows.columns:
+            rows, more = _hold_back(rows, rule, name, pl.col(name) < 0, "value.negative")
+            faults.append(more)
+    return rows, pl.concat(faults)
 
 
 def _to_population(values: pl.DataFrame) -> Rows:
@@ -192,16 +181,13 @@ def _to_population(values: pl.DataFrame) -> Rows:
         ages.struct[0].cast(pl.Int16, strict=False).alias("age_first"),
         ages.struct[1].cast(pl.Int16, strict=False).alias("age_last"),
     )
-    rows, outside = _hold_back(
-        rows, "P1-outside", "area", pl.col("area").is_in(list(OUTSIDE_MUNICIPALITIES)),
-        pl.col("area").replace(dict(OUTSIDE_MUNICIPALITIES)) + pl.lit(", not one of the 98 municipalities"),
-    )  # fmt: skip
+    rows, outside = _outside(rows, "P1-outside", "area")
     band_ends = [*(start - 1 for start in AGE_BANDS[1:]), 125]
     crosses = pl.lit(False)
     for end in band_ends[:-1]:
         crosses = crosses | ((pl.col("age_first") <= end) & (pl.col("age_last") > end))
-    rows, wide = _hold_back(rows, "P1-age", "age", crosses, pl.col("age") + pl.lit(", wider than an age band"))
-    rows, negative = _hold_back(rows, "P1-persons", "persons", pl.col("persons") < 0, pl.lit("a negative number"))
+    rows, wide = _hold_back(rows, "P1-age", "age", crosses, "value.wide_age")
+    rows, negative = _not_negative(rows, {"persons": "P1-persons"})
     band_of_age = {age: max(band for band in AGE_BANDS if band <= age) for age in range(126)}
     age_from = pl.col("age_first").replace_strict(band_of_age, default=None, return_dtype=pl.Int16)
     return rows.with_columns(age_from.alias("age_from")), pl.concat([outside, wide, negative])
@@ -214,28 +200,18 @@ def _check_population(rows: pl.DataFrame) -> list[Finding]:
     """
     good = rows.filter(pl.col("rule").is_null())
     if good.is_empty():
-        raise Refused(
-            "P2-areas",
-            "The file has no municipality rows with sex and age. Ask for all municipalities, both sexes and single "
-            "years of age, over all of civilstand (I alt). If it is another StatBank table, name it after that, as in "
-            "hjemsyg.csv.",
-        )
+        raise Refused("P2-areas.none")
     cell = ["municipality", "quarter", "sex", "age_first"]
     twice = good.group_by(cell).len().filter(pl.col("len") > 1).sort(cell)
     if not twice.is_empty():
         municipality, quarter, sex, age, n = twice.row(0)
-        raise Refused(
-            "P3-twice",
-            f"Municipality {municipality}, {quarter}, sex {sex}, age {age} stands {n} times. "
-            "Was a column (civilstand?) left out?",
-        )
+        raise Refused("P3-twice", municipality=municipality, quarter=quarter, sex=told(f"sex.{sex}"), age=age, n=n)
     _refuse_missing_ages(good)
     n_municipalities = good["municipality"].n_unique()
     if n_municipalities < N_MUNICIPALITIES:
-        raise Refused(
-            "P2-areas",
-            f"Only {n_municipalities} of the {N_MUNICIPALITIES} municipalities are in the file. Ask for all.",
-        )
+        absent = sorted(set(areas().filter(level="municipality")["area_code"]) - set(good["municipality"]))
+        some = ", ".join(absent[:MOST_NAMED]) + (" …" if len(absent) > MOST_NAMED else "")
+        raise Refused("P2-areas.some", found=n_municipalities, all=N_MUNICIPALITIES, absent=some)
     old = pl.col("persons").filter(pl.col("age_first") >= 65).sum()
     outside = (
         rows.filter(pl.col("rule") == "P1-outside")
@@ -244,26 +220,14 @@ def _check_population(rows: pl.DataFrame) -> list[Finding]:
         .sort("municipality", "quarter")
     )
     findings = [
-        Finding(
-            None,
-            None,
-            "P1-outside",
-            f"{OUTSIDE_MUNICIPALITIES[code]} ({code}) is no municipality; its {persons} persons on {quarter}, "
-            f"{n_old} of them 65 and over, were left out.",
+        Finding.of(
+            "P1-outside", area=OUTSIDE_MUNICIPALITIES[code], code=code, persons=persons, quarter=quarter, old=n_old
         )
         for code, quarter, persons, n_old in outside.iter_rows()
     ]
     newest = good.filter(pl.col("quarter") == good["quarter"].max()).select("quarter", "persons", old.alias("old"))
-    findings.append(
-        Finding(
-            None,
-            None,
-            "P0-total",
-            f"{n_municipalities} municipalities, {newest['persons'].sum():,} persons on {newest['quarter'][0]}, "
-            f"{newest['old'][0]:,} of them 65 and over.",
-        )
-    )
-    return findings
+    total = {"persons": newest["persons"].sum(), "quarter": newest["quarter"][0], "old": newest["old"][0]}
+    return [*findings, Finding.of("P0-total", municipalities=n_municipalities, **total)]
 
 
 def _refuse_missing_ages(good: pl.DataFrame) -> None:
@@ -271,20 +235,15 @@ def _refuse_missing_ages(good: pl.DataFrame) -> None:
     for (quarter, sex), ages in spans.group_by("quarter", "sex", maintain_order=True):
         covered = {age for first, last in ages.select("age_first", "age_last").rows() for age in range(first, last + 1)}
         if gaps := sorted(set(range(FIRST_AGE, LAST_AGE + 1)) - covered):
-            missing = ", ".join(map(str, gaps[:8]))
-            raise Refused(
-                "P4-ages", f"{quarter}, sex {sex}: age {missing} is missing in every municipality. Ask for all ages."
-            )
+            missing = ", ".join(map(str, gaps[:MOST_NAMED]))
+            raise Refused("P4-ages.everywhere", quarter=quarter, sex=told(f"sex.{sex}"), ages=missing)
     # StatBank leaves out zeros, so a small island may lack a single age, but no band of ages below 85
     bands = good.filter(pl.col("age_from") < 85).group_by("municipality", "quarter", "sex")
     counted = bands.agg(pl.col("age_from").n_unique().alias("n"))
     short = counted.filter(pl.col("n") < counted["n"].max()).sort("municipality", "quarter", "sex")
     if not short.is_empty():
         municipality, quarter, sex, _ = short.row(0)
-        raise Refused(
-            "P4-ages",
-            f"Municipality {municipality}, {quarter}, sex {sex} lacks a whole band of ages. Ask for all ages.",
-        )
+        raise Refused("P4-ages.band", municipality=municipality, quarter=quarter, sex=told(f"sex.{sex}"))
 
 
 def _last_day(period: pl.Expr) -> pl.Expr:
@@ -299,10 +258,7 @@ def _to_statbank(values: pl.DataFrame) -> Rows:
     home_nursing;age=80-84;sex=2. Totals over a dimension stay: who got two kinds of help is in both, and once in all.
     """
     rows = values.filter((pl.col("area") != "total") | pl.col("area").is_null())
-    rows, outside = _hold_back(
-        rows, "W1-outside", "area", pl.col("area").is_in(list(OUTSIDE_MUNICIPALITIES)),
-        pl.col("area").replace(dict(OUTSIDE_MUNICIPALITIES)) + pl.lit(", not one of the 98 municipalities"),
-    )  # fmt: skip
+    rows, outside = _outside(rows, "W1-outside", "area")
     known = {"area", "period", "n", "row", "rule", "statbank_table", "measure"}
     parts = [pl.col("measure")]
     for dimension in sorted(set(values.columns) - known):
@@ -319,15 +275,24 @@ def _to_statbank(values: pl.DataFrame) -> Rows:
 
 def _to_figures(values: pl.DataFrame) -> Rows:
     rows = with_columns_or_null(values, {"numerator": pl.Float64, "denominator": pl.Float64})
-    return rows.with_columns(_last_day(pl.col("period")).alias("last_day")), pl.DataFrame(schema=FAULTS)
+    return rows.with_columns(_last_day(pl.col("period")).alias("last_day")), pl.DataFrame(schema=BROKEN)
 
 
 def _to_baseline(values: pl.DataFrame) -> Rows:
     rows = with_columns_or_null(values, {"respondents": pl.Int64, "unit": pl.String, "answered_on": pl.Date})
-    rows, negative = _hold_back(
-        rows, "B1-respondents", "respondents", pl.col("respondents") < 0, pl.lit("a negative number")
-    )
+    rows, negative = _not_negative(rows, {"respondents": "B1-respondents"})
     return rows.with_columns(_last_day(pl.col("period")).alias("last_day")), negative
+
+
+def _to_interventions(values: pl.DataFrame) -> Rows:
+    is_backwards = pl.col("end_date") < pl.col("start_date")
+    return _hold_back(values, "I1-end", "end_date", is_backwards, "value.end_before_start")
+
+
+def _to_days_after_ready(values: pl.DataFrame) -> Rows:
+    rows, outside = _outside(values, "C2-outside")
+    rows, negative = _not_negative(rows, {"days": "F1-days"})
+    return rows, pl.concat([outside, negative])
 
 
 def _to_goals(values: pl.DataFrame) -> Rows:
@@ -337,17 +302,13 @@ def _to_goals(values: pl.DataFrame) -> Rows:
     lost_zero = pl.when(is_municipality).then("0" + pl.col("area_code")).otherwise("area_code").alias("area_code")
     rows = values.with_columns(lost_zero)
     area = pl.col("level") + ":" + pl.col("area_code")
-    return _hold_back(rows, "G1-area", "area_code", ~area.is_in(known), pl.col("area_code"))
+    return _hold_back(rows, "G1-area", "area_code", ~area.is_in(known), "value.no_area")
 
 
 def _to_services(values: pl.DataFrame) -> Rows:
     rows, outside = _outside(values, "C2-outside")
-    counts = [name for name in ("n_places", "response_minutes") if name in values.columns]
-    faults = [outside]
-    for name in counts:
-        rows, negative = _hold_back(rows, "T1-places", name, pl.col(name) < 0, pl.lit("a negative number"))
-        faults.append(negative)
-    return rows, pl.concat(faults)
+    rows, negative = _not_negative(rows, {"n_places": "T1-places", "response_minutes": "T1-response"})
+    return rows, pl.concat([outside, negative])
 
 
 def _refuse_told_twice(keys: list[str], rule: str, value: str) -> Callable[[pl.DataFrame], list[Finding]]:
@@ -358,12 +319,8 @@ def _refuse_told_twice(keys: list[str], rule: str, value: str) -> Callable[[pl.D
         twice = good.group_by(keys).agg(pl.col(value).n_unique().alias("n")).filter(pl.col("n") > 1).sort(keys)
         if twice.is_empty():
             return []
-        told = ", ".join(str(part) for part in twice.row(0)[:-1])
-        raise Refused(
-            rule,
-            f"{told} stands with {twice.row(0)[-1]} different values ({twice.height} figures do so). Is the file "
-            "broken down by something (sex, age) that this kind of file has no column for? Ask for it without that.",
-        )
+        figure = ", ".join(str(part) for part in twice.row(0)[:-1])
+        raise Refused(rule, figure=figure, n=twice.row(0)[-1], figures=twice.height)
 
     return check
 
@@ -376,7 +333,7 @@ SHAPES: dict[str, Shape] = {
             "contact_id": pl.Int64, "person": pl.UInt64, "start_minute": pl.Int32, "end_minute": pl.Int32,
             "reported_minute": pl.Int32, "municipality": pl.Int16, "age": pl.Int16, "sex": pl.Int8,
             "is_physical": pl.Boolean, "is_acute": pl.Boolean, "diagnosis": pl.String, "is_cancelled": pl.Boolean,
-            "stay_key": pl.Int64, **_ROW,
+            **_ROW,
         },
         _to_contacts,
     ),
@@ -434,7 +391,7 @@ SHAPES: dict[str, Shape] = {
             "intervention_id": pl.String, "name": pl.String, "municipalities": pl.String, "start_date": pl.Date,
             "end_date": pl.Date, "expected_effect": pl.Float64, "indicator": pl.String, "locked_on": pl.Date, **_ROW,
         },
-        _unchanged,
+        _to_interventions,
     ),
     "generic_long": Shape(
         {
@@ -467,6 +424,6 @@ SHAPES: dict[str, Shape] = {
         _to_baseline,
     ),
     "faerdigbehandlede": Shape(
-        {"municipality": pl.String, "month": pl.Date, "days": pl.Int64, **_ROW}, _with_outside_held_back
+        {"municipality": pl.String, "month": pl.Date, "days": pl.Int64, **_ROW}, _to_days_after_ready
     ),
 }  # fmt: skip

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from etl.words import Both
+
 SOURCES = Path(__file__).parent / "sources"
 YEAR = re.compile(r"(19|20)\d\d")  # a header that is a year: the sheet has a column for each
 
@@ -27,7 +29,8 @@ class Column:
     rule: str = ""  # the rule that a missing or unreadable value breaks; empty: it becomes null and the row stays
     may_be_blank: bool = False  # a blank is no break of the rule
     codes: dict[str, str] = field(default_factory=dict)  # as delivered (folded) -> canonical
-    allowed: str = ""  # what is allowed, in words, for the message
+    allowed: Both | None = None  # what is allowed, in words, for the message
+    is_shown: bool = True  # False: it is read and checked, but no release holds it
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Source:
 
     id: str
     kind: str
-    title: str
+    title: Both
     columns: tuple[Column, ...]
     table: str = ""  # the StatBank table it is
     must_be_named: bool = False  # other tables have the same headers: the file's name must hold the table's
@@ -69,19 +72,6 @@ class Unknown:
         """The share of columns, wanted or delivered, that have no partner."""
         apart = len(self.missing) + len(self.unused)
         return apart / (apart + 2 * self.n_found)
-
-    @property
-    def message(self) -> str:
-        """In one or two sentences: what it might be, and which columns differ."""
-        if self.n_found == 0:
-            return "None of the headers belongs to a known delivery."
-        # a file without headers has data in their place: what holds a digit is not repeated
-        strange = [header for header in self.unused if re.fullmatch(r"(?:[^\W\d]|[ ./-]){2,40}", header)]
-        return (
-            f"The headers fit no known delivery. Nearest is “{self.nearest.title}” ({self.nearest.kind}), "
-            f"which also needs: {', '.join(self.missing)}."
-            + (f" It does not know: {', '.join(strange[:8])}." if strange else "")
-        )
 
 
 def fold(text: str) -> str:
@@ -130,7 +120,7 @@ def _match(source: Source, headers: list[str]) -> Recognised | Unknown:
             clock_of[column.name] = clock
     years = tuple(h for h in headers if YEAR.fullmatch(fold(h))) if source.has_year_columns else ()
     if source.has_year_columns and not years:
-        missing.append("a column for each year (2023, 2024 …)")
+        missing.append("2023, 2024 …")  # a column for each year
     used = {*header_of.values(), *clock_of.values(), *years}
     if missing:
         return Unknown(source, tuple(missing), tuple(h for h in headers if h and h not in used), len(header_of))
@@ -152,6 +142,7 @@ def _read_source(path: Path) -> Source:
             "may_be_blank",
             "codes",
             "allowed",
+            "shown",
         }
         if unknown:
             raise ValueError(f"{path.name}: column {name}: unknown key {sorted(unknown)}")
@@ -165,7 +156,8 @@ def _read_source(path: Path) -> Source:
                 rule=entry.get("rule", ""),
                 may_be_blank=entry.get("may_be_blank", False),
                 codes={fold(said): meant for meant, spellings in entry.get("codes", {}).items() for said in spellings},
-                allowed=entry.get("allowed", ""),
+                allowed=entry.get("allowed"),
+                is_shown=entry.get("shown", True),
             )
         )
     options = {name: raw[name] for name in raw.keys() - {"kind", "title", "columns"}}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.source import Source, fold, load_sources
+from etl.words import Both
 
 BASE = "https://api.statbank.dk/v1"
 SECONDS = 120  # without a byte
@@ -75,8 +76,8 @@ def fetch_table(
     return target
 
 
-def known_tables() -> dict[str, str]:
-    """The StatBank tables that `etl load` can read: name → what it is."""
+def known_tables() -> dict[str, Both]:
+    """The StatBank tables that `etl load` can read: name → what it is, in both languages."""
     return {source.table: source.title for source in load_sources() if source.table}
 
 

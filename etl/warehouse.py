@@ -1,7 +1,8 @@
 """From landed history to the tables of a release: the one place that writes DuckDB.
 
-Working tables live in memory (and, when large, in a private spill folder) and hold pseudonymised persons; the
-release file is a fresh file that only ever receives protected counts and public rows.
+Contacts, the only large delivery, are arrays (`etl.contact`) that become stays (`etl.stay`) and counts (`etl.count`);
+all else is SQL over working tables in memory. Both hold pseudonymised persons; the release file is a fresh file that
+only ever receives protected counts and public rows.
 """
 
 import shutil
@@ -10,27 +11,41 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from etl.contact import NOTHING, Reports, read_reports
+from etl.count import Grid
+from etl.counting import (
+    Judged,
+    Recount,
+    Standing,
+    Surroundings,
+    count,
+    cube,
+    fingerprint,
+    judged,
+    lengths_of_stay,
+    told_of,
+)
 from etl.land import Landed, landed_files
 from etl.parse import EPOCH
 from etl.rules import rule_values
 from kpis.reference import areas, load_codelists, memberships, standard_population
-from kpis.release import AGE_BANDS, CONTRACT
+from kpis.release import CONTRACT
 
 SQL = Path(__file__).parent / "sql"
 EPOCH_DAY = (EPOCH.date() - date(1970, 1, 1)).days
-MEMORY_LIMIT = "3GB"
+MEMORY_LIMIT = "2GB"
 PLACE_LENGTH_BANDS = [0, 1, 2, 3, 5, 7, 10, 14, 21, 28]  # days; lower ends, as the contract's measures say
 SHARE_OF_A_MONTH = 0.2  # a month with fewer contacts than this share of the median month is no delivered month
 
 VIEWS = {
-    "lpr_contacts": "report",
     "lpr_diagnoses": "reported_diagnosis",
     "residence": "residence",
     "deaths": "death_report",
@@ -75,35 +90,37 @@ class Fate:
 
 
 class Warehouse:
-    """An in-memory database over landed history. Use `open_warehouse`."""
+    """Landed history, opened: arrays of contacts and an in-memory database of all else. Use `open_warehouse`.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], span: Span | None):
+    `again` and `held_back` (`etl.counting.KEYS`) are there when the reports have been judged, the others when a
+    release has been built.
+    """
+
+    again: pl.DataFrame
+    held_back: pl.DataFrame
+    true_cube: pl.DataFrame  # see `etl.counting.cube`; true counts never leave the secure side
+    attrition: list[dict[str, Any]]  # rows after each step from delivered reports to readmissions
+    standing: Standing  # what the next build can go on from
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], reports: Reports, span: Span | None):
         self._connection = connection
         self.files = files
+        self.reports = reports
         self.span = span
 
+    @property
+    def as_of(self) -> int:
+        """The first minute after the data."""
+        return _minute(self.span.as_of) if self.span else FAR_FUTURE
+
     def query(self, sql: str) -> pl.DataFrame:
-        """Rows of a query over the working tables (for audits, the attrition table and tests)."""
+        """Rows of a query over the working tables (for audits, release tables and tests)."""
         return self._connection.sql(sql).pl()
 
     def run(self, *names: str) -> None:
         """Run SQL files of `sql/`, in the given order."""
         for name in names:
             self._connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
-
-    def parts(self) -> list[tuple[int, int]]:
-        """Ranges of person numbers (both ends included) that hold about REPORTS_A_PART reports each.
-
-        Person numbers are evenly spread over 64 bits, so equal ranges hold equal shares of them.
-        """
-        n = max(1, -(-self.query("select count(*) from report").item() // REPORTS_A_PART))
-        ends = [number * 2**64 // n for number in range(n + 1)]
-        return [(first, following - 1) for first, following in pairwise(ends)]
-
-    def choose_part(self, part: tuple[int, int]) -> None:
-        """The range of persons that the steps of PER_PART work on next."""
-        for name, value in zip(("person_from", "person_to"), part, strict=True):
-            self._connection.execute(f"set variable {name} = {value}::ubigint")
 
     def close(self) -> None:
         """Drop everything."""
@@ -117,35 +134,15 @@ class Warehouse:
         self._connection.unregister("_incoming")
 
 
-# SQL files of `sql/` in the order in which they run
-REPORTS = ("11_lookups", "10_reported_again", "12_newest_report", "15_counts")
-BEFORE = (("05_small_deliveries", "small deliveries"), *((name, "newest reports") for name in REPORTS))
-PER_PART = (
-    ("20_report_of_part", "reports"),
-    ("22_contact", "contacts in order"),
-    ("25_diagnosis", "diagnosis groups"),
-    ("30_stay", "hospital stays"),
-    ("40_admission", "readmissions"),
-    ("50_acute_place_stay", "acute places"),
-    ("60_count", "counts"),
-)
+# SQL files of `sql/` in the order in which they run after the stays are counted
 AFTER = (
-    ("72_cube", "cube"),
+    ("50_acute_place_stay", "acute places"),
     ("74_municipality_month", "counts by municipality"),
     ("76_length_of_stay", "bed days"),
     ("80_public", "population, areas, goals"),
 )
-ATTRITION = (
-    "reports",
-    "newest_reports",
-    "valid_contacts",
-    "physical_contacts",
-    "stays",
-    "admissions",
-    "index_admissions",
-    "readmissions",
-)
-REPORTS_A_PART = 4_000_000  # a part's contacts and stays fit in memory several times over
+FAR_FUTURE = 2**31 - 1
+BEAR_ON_CONTACTS = ("residence", "deaths", "lpr_diagnoses")  # deliveries that change what contacts tell
 
 
 @contextmanager
@@ -162,9 +159,11 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
     try:
         connection.execute("set enable_progress_bar = false; set preserve_insertion_order = true")
         files = landed_files(history)
-        _make_views(connection, history, files)
-        span = _span(connection, as_of, today or datetime.now(tz=UTC).date())
-        warehouse = Warehouse(connection, files, span)
+        number_of = _make_views(connection, history, files)
+        contacts = [file for file in files if file.kind == "lpr_contacts"]
+        reports = read_reports([(history / f"{file.path_name}.parquet", number_of[file.sha256]) for file in contacts])
+        span = _span(reports, as_of, today or datetime.now(tz=UTC).date())
+        warehouse = Warehouse(connection, files, reports, span)
         _set_variables(connection, span)
         _add_reference(warehouse, span)
         yield warehouse
@@ -173,15 +172,68 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
         shutil.rmtree(spill, ignore_errors=True)
 
 
-def fates(warehouse: Warehouse) -> dict[str, Fate]:
-    """What became of each landed file's rows, by sha256; needs the steps of REPORTS and `judge_reports` or `build`."""
-    again = warehouse.query(
-        "select sha256, fate, count(*) as n from reported_again inner join delivery using (delivery) "
-        "group by sha256, fate"
+def judge_reports(warehouse: Warehouse) -> Judged:
+    """Find the newest report of every contact and what of them is held back, without building anything of them."""
+    warehouse.run("05_small_deliveries")
+    found = judged(warehouse.reports, surroundings(warehouse), warehouse.as_of)
+    warehouse.again, warehouse.held_back = found.again, found.held_back
+    return found
+
+
+def surroundings(warehouse: Warehouse) -> Surroundings:
+    """What `etl.counting` needs besides the reports; the small deliveries must have been read."""
+    span = warehouse.span or Span(date(2000, 1, 1), date(2000, 2, 1))
+    municipalities = areas().filter(pl.col("level") == "municipality")["area_code"].unique().sort()
+    n_months = (span.as_of.year - span.data_from.year) * 12 + span.as_of.month - span.data_from.month
+    delivery = warehouse.query("select delivery, sha256, newest_minute from delivery order by delivery")
+    newest_minute = np.zeros(int(delivery["delivery"][-1]) + 1, dtype=np.int64)
+    newest_minute[delivery["delivery"].to_numpy()] = delivery["newest_minute"].to_numpy()
+    death = warehouse.query("select person, death_day from first_death order by person")
+    on_places = warehouse.query("select distinct person from stay_report where rule is null order by person")
+    regions = warehouse.query(
+        "select municipality_code, area_code from membership where level = 'region' "
+        "and valid_from <= date '2024-01-01' and coalesce(valid_to, date '9999-12-31') > date '2024-01-01'"
     )
-    broken = warehouse.query(
-        'select sha256, rule, count(*) as n, min("row") as first_row '
-        "from held_back inner join delivery using (delivery) group by sha256, rule"
+    return Surroundings(
+        grid=Grid(tuple(municipalities), span.data_from, n_months),
+        region_of=dict(regions.sort("municipality_code").iter_rows()),
+        sha256=dict(delivery.select("delivery", "sha256").iter_rows()),
+        newest_minute=newest_minute,
+        deaths=(death["person"].to_numpy(), (death["death_day"].to_numpy().astype(np.int64) - EPOCH_DAY) * 1440),
+        on_places=on_places["person"].drop_nulls().to_numpy(),
+        look_up=lambda reports, stands: _look_up(warehouse, reports, stands),
+    )
+
+
+def _look_up(warehouse: Warehouse, reports: Reports, stands: NDArray[np.bool_]) -> None:
+    """Fill in what LPR_F and LPR2 deliver apart from contacts: the municipality, and the action diagnosis."""
+    for name, others in (("municipality", "residence"), ("diagnosis", "reported_diagnosis")):
+        at = np.flatnonzero(stands & (reports[name] == NOTHING))
+        if not at.size or warehouse.query(f"select 1 from {others} limit 1").is_empty():
+            continue
+        asked = {key: reports[key][at] for key in ("contact_id", "person", "start_minute")}
+        warehouse.table("asked_report", pl.DataFrame({"at": at, **asked}))
+        found = warehouse.query((SQL / f"11_{name}.sql").read_text(encoding="utf-8"))
+        if name == "diagnosis":
+            found = _with_places(found, reports)
+        reports[name][found["at"].to_numpy()] = found[name].to_numpy()
+
+
+def _with_places(found: pl.DataFrame, reports: Reports) -> pl.DataFrame:
+    """Codes as their places in `reports.diagnoses`, which learns those it did not hold and stays in order."""
+    diagnoses = sorted({*reports.diagnoses, *found["diagnosis"]})
+    place = {code: number for number, code in enumerate(diagnoses)}
+    moved = np.array([*(place[code] for code in reports.diagnoses), NOTHING], dtype=np.int32)
+    reports["diagnosis"][:] = moved[reports["diagnosis"]]
+    reports.diagnoses[:] = diagnoses
+    return found.with_columns(pl.col("diagnosis").replace_strict(place, return_dtype=pl.Int32))
+
+
+def fates(warehouse: Warehouse) -> dict[str, Fate]:
+    """What became of each landed file's rows, by sha256; needs `judge_reports` or `build` to have run."""
+    again = warehouse.again
+    broken = warehouse.held_back.group_by("sha256", "rule").agg(
+        pl.col("n").sum(), pl.col("row").min().alias("first_row")
     )
     result = {}
     for file in warehouse.files:
@@ -209,8 +261,14 @@ def fates(warehouse: Warehouse) -> dict[str, Fate]:
     return result
 
 
-def build(warehouse: Warehouse, progress: Callable[[str], None] = lambda step: None) -> None:
-    """Run every step. Raises BuildProblem where contacts or population are missing."""
+def build(
+    warehouse: Warehouse, progress: Callable[[str], None] = lambda step: None, standing: Standing | None = None
+) -> None:
+    """Run every step. Raises BuildProblem where contacts or population are missing.
+
+    Where `standing` counts fit (the same rules, code lists and first month, and no file gone), only persons that are
+    touched by what came since are counted again.
+    """
     if warehouse.span is None:
         raise BuildProblem("No hospital contacts have been loaded yet. Load LPR contacts (LPR_A or LPR_F) first.")
     if not any(file.kind == "population" for file in warehouse.files):
@@ -218,35 +276,28 @@ def build(warehouse: Warehouse, progress: Callable[[str], None] = lambda step: N
             "No population has been loaded yet, so no rate can be worked out. Load StatBank's FOLK1A by municipality, "
             "sex and age (CSV) together with the contacts."
         )
-    for name, what in BEFORE:
-        progress(what)
-        warehouse.run(name)
-    parts = warehouse.parts()
-    for number, part in enumerate(parts, start=1):
-        warehouse.choose_part(part)
-        for name, what in PER_PART:
-            progress(f"{what} ({number} of {len(parts)})")
-            warehouse.run(name)
+    warehouse.run("05_small_deliveries")
+    reports, around = warehouse.reports, surroundings(warehouse)
+    decided_by = fingerprint(around, [f.sha256 for f in warehouse.files if f.kind in BEAR_ON_CONTACTS])
+    files = frozenset(file.sha256 for file in warehouse.files if file.kind == "lpr_contacts")
+    fits = standing and standing.decided_by == decided_by and standing.files <= files
+    if standing and fits and standing.as_of <= warehouse.as_of:
+        recount = Recount(reports, around, warehouse.as_of, standing)
+        counts, ids_told_twice = recount.counts(progress), recount.ids_told_twice
+    else:
+        counts, ids_told_twice = count(reports, around, warehouse.as_of, progress), reports.ids_told_twice
+    warehouse.standing = Standing(counts, files, warehouse.as_of, decided_by, ids_told_twice, around.on_places)
+    warehouse.again, warehouse.held_back = counts["again"], counts["held_back"]
+    warehouse.attrition = told_of(counts)
+    warehouse.true_cube = cube(counts, around.grid)
+    contacts = counts["contacts"].sort("cell")
+    named = around.grid.months_and_municipalities(contacts["cell"].to_numpy())
+    warehouse.table("contact_count", pl.concat([named, contacts.drop("cell")], how="horizontal"))
+    warehouse.table("length_of_stay_count", lengths_of_stay(counts, around))
+    warehouse.table("place_admission", counts["place_admissions"].drop("n"))
     for name, what in AFTER:
         progress(what)
         warehouse.run(name)
-
-
-def judge_reports(warehouse: Warehouse) -> None:
-    """Find the newest reports and what of them is held back, without building anything of them."""
-    warehouse.run(*REPORTS)
-    for part in warehouse.parts():
-        warehouse.choose_part(part)
-        warehouse.run("20_report_of_part")
-
-
-def attrition(warehouse: Warehouse) -> list[dict[str, Any]]:
-    """Rows after each step from delivered reports to index admissions, for the manifest and the method page."""
-    counted = dict(warehouse.query("select step, sum(n)::bigint from row_count group by step").iter_rows())
-    without_person = warehouse.query("select count(*) from newest_report where person is null").item()
-    counted["reports"] = warehouse.query("select count(*) from report").item()
-    counted["newest_reports"] += without_person
-    return [{"step": step, "rows": counted[step]} for step in ATTRITION]
 
 
 def write_release(tables: dict[str, pl.DataFrame], path: Path) -> None:
@@ -290,8 +341,11 @@ def content_hash(path: Path) -> dict[str, str]:
         connection.close()
 
 
-def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> None:
-    """A view per kind over its landed files; `delivery` numbers files in the order of their hashes."""
+def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> dict[str, int]:
+    """A view per kind over its landed files; `delivery` numbers files in the order of their hashes.
+
+    Returns the numbers by hash.
+    """
     number_of = {sha256: number for number, sha256 in enumerate(sorted(file.sha256 for file in files), start=1)}
     for kind, view in VIEWS.items():
         paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem in number_of)
@@ -301,28 +355,28 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
     connection.execute("create table delivery (delivery integer, sha256 varchar, newest_minute integer)")
     rows = [[number_of[file.sha256], file.sha256, file.newest_minute] for file in files]
     connection.executemany("insert into delivery values (?, ?, ?)", rows or [[0, "", 0]])
+    return number_of
 
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _span(connection: duckdb.DuckDBPyConnection, as_of: date | None, today: date) -> Span | None:
+def _span(reports: Reports, as_of: date | None, today: date) -> Span | None:
     """The delivered months, told from where contacts are: single stray dates do not stretch the data period."""
-    starts = connection.sql(
-        f"select date '1970-01-01' + ({EPOCH_DAY} + start_minute // 1440)::integer as day, count(*) as n from report "
-        "where rule is null group by all"
-    ).pl()
+    days = reports["start_minute"][reports["rule"] == NOTHING] // 1440
+    n = np.bincount(days)
+    starts = pl.DataFrame({"n": n}).with_row_index("day").filter(pl.col("n") > 0)
+    starts = starts.select((pl.lit(EPOCH.date()) + pl.duration(days="day")).cast(pl.Date).alias("day"), "n")
     by_month = (
-        starts.filter(pl.col("day") <= today)
-        .group_by(month=pl.col("day").dt.truncate("1mo").cast(pl.Date))
-        .agg(pl.col("n").sum())
+        starts.filter(pl.col("day") <= today).group_by(month=pl.col("day").dt.truncate("1mo")).agg(pl.col("n").sum())
     )
     if by_month.is_empty():
         return None
-    delivered = by_month.filter(pl.col("n") >= SHARE_OF_A_MONTH * by_month["n"].median())
-    first, last = delivered["month"].min(), delivered["month"].max()
-    return Span(first, as_of or (last + timedelta(days=32)).replace(day=1))
+    usual = float(np.median(by_month["n"].to_numpy()))
+    delivered = by_month.filter(pl.col("n") >= SHARE_OF_A_MONTH * usual)
+    months = delivered["month"].sort().to_list()
+    return Span(months[0], as_of or (months[-1] + timedelta(days=32)).replace(day=1))
 
 
 def _minute(day: date) -> int:
@@ -335,9 +389,7 @@ def _set_variables(connection: duckdb.DuckDBPyConnection, span: Span | None) -> 
     if span is not None:
         values |= {"as_of": _minute(span.as_of), "as_of_day": span.as_of, "data_from": span.data_from}
     else:
-        values |= {"as_of": 2**31 - 1, "as_of_day": date(9999, 1, 1), "data_from": date(2000, 1, 1)}
-    connection.execute("set variable person_from = 0::ubigint")
-    connection.execute(f"set variable person_to = {2**64 - 1}::ubigint")
+        values |= {"as_of": FAR_FUTURE, "as_of_day": date(9999, 1, 1), "data_from": date(2000, 1, 1)}
     for name, value in values.items():
         connection.execute(f"set variable {name} = ?", [value])
 
@@ -376,8 +428,6 @@ def _add_reference(warehouse: Warehouse, span: Span | None) -> None:
             schema_overrides={"excluded_prefixes": pl.List(pl.String)},
         ),
     )
-    bands = [{"age": age, "age_from": max(band for band in AGE_BANDS if band <= age)} for age in range(126)]
-    warehouse.table("age_band", pl.DataFrame(bands, schema={"age": pl.Int16, "age_from": pl.Int16}))
     ends = [*(start - 1 for start in PLACE_LENGTH_BANDS[1:]), 10**6]
     warehouse.table(
         "length_band",

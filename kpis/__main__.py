@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 # Only names and allowed words here; what reads data is imported inside the commands, so that --help is quick.
-FORMATS = ("parquet", "csv")
+FORMATS = ("parquet", "csv", "xlsx")
 GRAINS = ("month", "quarter", "year", "rolling12")
 
 
@@ -73,31 +73,31 @@ def list_(lang: Any) -> None:
 @_data_option
 def show(indicator_id: str, lang: Any, data: Path) -> None:
     """Everything about one indicator: meaning, codes, statistics, weaknesses, changes, newest value."""
-    from kpis.area import areas, map_of
-    from kpis.evaluate import Query, evaluate, newest_period
-    from kpis.explanation import current_value, describe, page_word
+    from kpis.explanation import describe, page_word
+    from kpis.page import newest_lines, official_lines
     from kpis.release import ReleaseError, open_release
 
     indicator = _indicator(indicator_id)
     try:
         release = open_release(data)
     except ReleaseError as error:  # the definition is worth reading without figures
-        current = page_word("no_release", lang).format(reason=error)
+        current, official = [page_word("no_release", lang).format(reason=error)], []
     else:
-        period = newest_period(release)
-        query = Query(indicator, areas(release, "country", map_of(period.last)), (period,))
-        synthetic = f", {page_word('synthetic', lang)}" if release.manifest["is_synthetic"] else ""
-        current = f"{current_value(evaluate(release, query), indicator, lang)} [{release.id}{synthetic}]"
-    click.echo(describe(indicator, lang, current), nl=False)
+        current, official = (of(release, indicator, lang) for of in (newest_lines, official_lines))
+    click.echo(describe(indicator, lang, current, official), nl=False)
 
 
 @main.command()
-@click.argument("indicator_id", metavar="ID")
+@click.argument("indicator_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--level", default="municipality", show_default=True, help="municipality, region, kkr, country …")
+@click.option("--area", help="Only areas of the level that lie in this one: code, slug or name, such as nordjylland.")
+@click.option("--area-level", help="Level of --area, where several areas have its name.")
 @click.option("--from", "first", metavar="MONTH", help="First month, such as 2024-01.  [default: first month of data]")
 @click.option("--to", "last", metavar="MONTH", help="Last month, included.  [default: last month of data]")
 @click.option("--grain", default="year", show_default=True, callback=_one_of(GRAINS), help=", ".join(GRAINS))
-@click.option("--format", "format_", callback=_one_of(FORMATS), help="parquet or csv.  [default: by -o, else parquet]")
+@click.option(
+    "--format", "format_", callback=_one_of(FORMATS), help="parquet, csv or xlsx.  [default: by -o, else parquet]"
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 @click.option("--map", "map_id", callback=_one_of(("2024", "2027")), help="2024 or 2027.  [default: valid at --to]")
 @click.option("--standardised", is_flag=True, help="Standardised for age and sex.")
@@ -105,8 +105,10 @@ def show(indicator_id: str, lang: Any, data: Path) -> None:
 @_language_option
 @_data_option
 def export(
-    indicator_id: str,
+    indicator_ids: tuple[str, ...],
     level: str,
+    area: str | None,
+    area_level: str | None,
     first: str | None,
     last: str | None,
     grain: Any,
@@ -118,16 +120,17 @@ def export(
     lang: Any,
     data: Path,
 ) -> None:
-    """Figures of one indicator for all areas of a level, as Parquet or CSV. The same request gives the same bytes."""
+    """Figures of indicators for areas of a level, as Parquet, CSV or XLSX. The same request gives the same bytes."""
     from kpis import export as files
-    from kpis.area import LEVELS, MAPS, areas, levels, map_of
+    from kpis.area import LEVELS, MAPS, UnknownAreaError, areas, areas_within, find_area, levels, map_of
     from kpis.evaluate import Query, QueryError
     from kpis.period import add_months, periods_between
     from kpis.release import ReleaseError, open_release
 
-    indicator = _indicator(indicator_id)
-    if level not in LEVELS:
-        raise click.UsageError(f"--level {_unknown(level, list(LEVELS))}")
+    indicators = [_indicator(indicator_id) for indicator_id in dict.fromkeys(indicator_ids)]
+    for option, word in (("--level", level), ("--area-level", area_level)):
+        if word is not None and word not in LEVELS:
+            raise click.UsageError(f"{option} {_unknown(word, list(LEVELS))}")
     try:
         release = open_release(data)
     except ReleaseError as error:
@@ -141,20 +144,28 @@ def export(
     if map_id and map_id not in maps:
         raise click.UsageError(f"--level {level} is not on the map of {map_id}; it is on that of {maps[0]}.")
     try:
-        query = Query(indicator, areas(release, level, map_id or maps[0]), periods, by=by, standardised=standardised)
-    except QueryError as error:
+        chosen = areas(release, level, map_id or maps[0])
+        if area is not None:
+            chosen = areas_within(release, level, find_area(release, area, map_id or maps[0], area_level))
+        if not chosen:
+            raise click.UsageError(f"--area {area}: no {level} lies in it.")
+        # Of several, those are standardised that can be; a single one that cannot is refused.
+        standardise = [standardised and (item.can_be_standardised or len(indicators) == 1) for item in indicators]
+        queries = [
+            Query(item, chosen, periods, by=by, standardised=how)
+            for item, how in zip(indicators, standardise, strict=True)
+        ]
+        if format_ is None:
+            format_ = output.suffix[1:] if output and output.suffix[1:] in FORMATS else "parquet"
+        file = files.export(release, queries, format_, lang)
+    except (QueryError, UnknownAreaError) as error:
         raise click.UsageError(str(error)) from None
-    if format_ is None:
-        format_ = "csv" if output and output.suffix == ".csv" else "parquet"
-    file = files.export(release, query, format_, lang)
     path = output or Path(file.name)
     try:
         path.write_bytes(file.content)
     except OSError as error:
         raise click.ClickException(f"{path}: cannot be written ({error.strerror}).") from None
-    click.echo(
-        f"{path}: {len(query.areas) * len(periods) * len(query.groups)} rows, {len(file.content)} bytes", err=True
-    )
+    click.echo(f"{path}: {files.row_count(queries)} rows, {len(file.content)} bytes", err=True)
 
 
 def _indicator(indicator_id: str) -> Any:

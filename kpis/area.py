@@ -73,6 +73,14 @@ def areas(release: Release, level: str, map_id: Map) -> tuple[Area, ...]:
     )
 
 
+def areas_within(release: Release, level: str, area: Area) -> tuple[Area, ...]:
+    """The areas of a level that lie wholly in `area`, on its map; the area itself where it is of that level."""
+    if level == area.level:
+        return (area,)
+    inside = set(area.municipalities)
+    return tuple(item for item in areas(release, level, area.map_id) if inside.issuperset(item.municipalities))
+
+
 def find_area(release: Release, text: str, map_id: Map, level: str | None = None) -> Area:
     """The area whose code, slug or name is `text`, in this order of preference; capitals do not matter.
 

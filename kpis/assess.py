@@ -5,7 +5,7 @@ moved the counts, that every winter has more admissions than every summer, and w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -13,13 +13,15 @@ import numpy as np
 import polars as pl
 
 from kpis.area import Area, Map, areas, map_of
-from kpis.compare import Dispersion, proportion_dispersion, ratio_dispersion
+from kpis.clustering import national_clustering
 from kpis.counts import FloatArray, IntArray
-from kpis.evaluate import Query, evaluate, rounding_noise
+from kpis.dispersion import Dispersion, proportion_dispersion, ratio_dispersion
+from kpis.evaluate import Query, evaluate
 from kpis.indicator import Indicator
 from kpis.period import Break, Period, add_months, breaks_within, periods_between
 from kpis.process import ProcessChart, month_factors, rate_chart, share_chart, xmr_chart
 from kpis.release import Release
+from kpis.rounding import rounding_noise
 from kpis.trend import RateTrend, rate_trend
 from kpis.verdict import Verdicts, judge_change, judge_level
 
@@ -39,9 +41,10 @@ def assess_level(
     """Estimates of every area of a level, and their verdicts against the country, in the same order.
 
     Rates are judged as observed to expected at the country's rate, standardised ones with the population that the
-    rate is worth (`compare.derived_population`), shares around the share of all areas together; overdispersion and
-    rounding counted in. Kinds without an interval, and periods that run across a break in the data, are
-    "not_assessed".
+    rate is worth (`compare.derived_population`), shares around the share of all areas together; clustering, rounding
+    and overdispersion (`level_dispersion`) counted in. What lies nearer to the reference than the indicator's
+    `smallest_difference` is as expected, however sure. Kinds without an interval, and periods that run across a break
+    in the data, are "not_assessed".
     """
     query = Query(indicator, areas(release, level, map_id), (period,), standardised=standardised)
     estimates = evaluate(release, query)
@@ -52,26 +55,66 @@ def assess_level(
     if dispersion is None or refused:
         nothing = np.full(estimates.height, "not_assessed")
         return estimates, Verdicts(nothing, np.full(estimates.height, refused))
-    return estimates, judge_level(dispersion, indicator.better, estimates["status"].to_numpy().astype(str))
+    value = _array(estimates, "value")
+    middle = dispersion.reference * _unit(release, query)
+    is_trifle = np.abs(value - middle) < indicator.smallest_difference
+    status = estimates["status"].to_numpy().astype(str)
+    return estimates, judge_level(dispersion, indicator.better, status, is_trifle=is_trifle)
 
 
 def level_dispersion(release: Release, query: Query, estimates: pl.DataFrame) -> Dispersion | None:
-    """Funnel of the estimates of one period against the country; None for kinds without an interval."""
-    indicator, (period,) = query.indicator, query.periods
+    """Funnel of the estimates of one period against the country; None for kinds without an interval.
+
+    How much areas differ beyond chance (τ²) is always estimated on the 98 municipalities. A larger area is a sum of
+    them: if they differ independently of each other with τ², it differs with τ²·Σs², s being each one's share of the
+    area's persons (trials). Five regions could not tell their own τ²: one that stands out would make it so large that
+    it stands out no more. A region whose municipalities all lie to one side is therefore called out, and should be:
+    that is no sum of independent differences. The reference holds the area itself, which makes the limits of the
+    largest areas somewhat wide.
+    """
+    own = _funnel(release, query, estimates)
+    municipalities = areas(release, "municipality", query.areas[0].map_id)
+    if own is None or query.areas == municipalities:
+        return own
+    parts = replace(query, areas=municipalities)
+    of_parts = evaluate(release, parts)
+    between = _funnel(release, parts, of_parts)
+    if between is None:
+        return own
+    size = dict(zip(of_parts["area_code"], np.nan_to_num(_array(of_parts, "denominator")), strict=True))
+    shares = [np.array([size[code] for code in area.municipalities]) for area in query.areas]
+    carried = [float((sizes**2).sum() / sizes.sum() ** 2) if sizes.any() else 1.0 for sizes in shares]
+    return replace(own, tau2=between.tau2 * np.array(carried))
+
+
+def _unit(release: Release, query: Query) -> float:
+    """What a dispersion's ratios (or shares) are multiplied with to stand in the unit of the indicator."""
+    if query.indicator.kind != "rate":
+        return float(query.indicator.per)
+    country = replace(query, areas=areas(release, "country", query.areas[0].map_id))
+    return float(_array(evaluate(release, country), "value")[0])
+
+
+def _funnel(release: Release, query: Query, estimates: pl.DataFrame) -> Dispersion | None:
+    """Dispersion of the areas of a query around the country, τ² estimated on these areas."""
+    indicator = query.indicator
     noise = rounding_noise(release, query)
     extra, extra_of_trials = noise.numerator[:, 0, 0], noise.denominator[:, 0, 0]
     events, at_risk, value = (_array(estimates, name) for name in ("numerator", "denominator", "value"))
+    clustered = national_clustering(release, indicator)
     match indicator.kind:
         case "rate":
-            country = areas(release, "country", query.areas[0].map_id)
-            whole = evaluate(release, Query(indicator, country, (period,), standardised=query.standardised))
-            baseline = _array(whole, "value")[0]
-            if query.standardised:
-                return ratio_dispersion(
-                    events, events * baseline / np.where(value > 0, value, np.nan), extra_variance=extra
-                )
-            return ratio_dispersion(events, at_risk * baseline / indicator.per, extra_variance=extra)
+            baseline = _unit(release, query)
+            expected = (
+                events * baseline / np.where(value > 0, value, np.nan)
+                if query.standardised
+                else at_risk * baseline / indicator.per
+            )
+            return ratio_dispersion(events, expected, extra_variance=extra + (clustered - 1.0) * expected)
         case "proportion":
+            total = np.nansum(at_risk)
+            share = np.nansum(events) / total if total > 0 else 0.0
+            extra = extra + (clustered - 1.0) * share * (1.0 - share) * at_risk
             return proportion_dispersion(events, at_risk, extra_variance=extra, extra_variance_trials=extra_of_trials)
         case _:
             return None
@@ -94,6 +137,11 @@ class Changes:
     chart: ProcessChart
     phase: IntArray
     verdicts: Verdicts
+
+    @property
+    def breaks(self) -> tuple[Break, ...]:
+        """Why a new phase begins where one does, oldest first."""
+        return breaks_within(self.months[0].first, self.months[-1].last) if self.months else ()
 
     def since(self, area: int) -> date | None:
         """First month of the unbroken row of signals, all one way, on which a verdict rests; None without one."""
@@ -119,7 +167,9 @@ def assess_change(
 
     `last`: newest month; None = the last of the release. "cannot_tell" with fewer than 24 judged months in the phase
     ("few_points") or fewer than 10 events in a usual month ("too_few"); "not_assessed" where the count is decided by
-    somebody ("decided"): limits are made of what chance does from month to month, and here it does nothing.
+    somebody ("decided"): limits are made of what chance does from month to month, and here it does nothing. A month
+    nearer to its centre line than the indicator's `smallest_difference` gives no signal: the months of a whole country
+    are so sure that a drift of one per cent would.
     """
     end = last or add_months(release.date("as_of"), -1)
     start = max(add_months(end, 1 - months), release.date("data_from"))
@@ -141,6 +191,7 @@ def assess_change(
     else:
         value = _array(estimates, "value").reshape(shape)
         chart = xmr_chart(value, phase=phase, provisional=provisional)
+    chart = chart.without(np.abs(chart.value - chart.centre) < indicator.smallest_difference)
     verdicts = _careful(judge_change(chart, indicator.better), chart, events, phase)
     if indicator.numerator.definition.is_decided:
         verdicts = Verdicts(np.full(shape[0], "not_assessed"), np.full(shape[0], "decided"))
@@ -189,8 +240,9 @@ def assess_trend(
 ) -> Trends | None:
     """Yearly rate ratio of rates and shares, from the newest break in the data to the newest firm month.
 
-    Seasons of the country are taken out; errors are quasi-Poisson, so that clustering and the rounding of the months
-    count in. None for kinds without independent events, and with fewer than 24 months: a season is no trend.
+    Seasons of the country are taken out; errors are quasi-Poisson with at least the national clustering, so that
+    readmissions in later months and the rounding count in. None for kinds without independent events, and with fewer
+    than 24 months: a season is no trend.
     `last`: end earlier than the newest month that is not provisional.
     """
     if indicator.kind not in ("rate", "proportion"):
@@ -205,7 +257,8 @@ def assess_trend(
     shape = (len(of_areas), len(periods))
     events, at_risk = (_array(estimates, name).reshape(shape) for name in ("numerator", "denominator"))
     season = _season(release, indicator, periods, np.zeros(len(periods), dtype=np.int64))
-    trend = rate_trend(events, at_risk * season, np.arange(len(periods)) / 12)
+    clustered = national_clustering(release, indicator)
+    trend = rate_trend(events, at_risk * season, np.arange(len(periods)) / 12, known_dispersion=clustered)
     return Trends(tuple(of_areas), start, end, crossed[-1] if crossed else None, trend)
 
 

@@ -20,7 +20,7 @@ from kpis.area import Area, areas
 from kpis.evaluate import By, Query, QueryError, evaluate
 from kpis.indicator import Count, Indicator
 from kpis.length_of_stay import bed_days
-from kpis.period import Period
+from kpis.period import Period, breaks_within
 from kpis.rates import PER_THOUSAND, ArrayLike, FloatArray
 from kpis.release import AGE_BANDS, Release
 
@@ -118,12 +118,12 @@ def explain(release: Release, indicator: Indicator, area: Area, reference: Area,
     population), and where acute admissions are counted by length of stay and beside the short stays. Rows of a
     dimension add up to the difference of the crude rates (of bed days in "length_of_stay"); the one row of
     "short_stay" is no part of it, because stays under 12 hours are short but no admissions. Empty where either has no
-    figure. Raises QueryError for other kinds.
+    figure, and for a period that runs across a break in the data. Raises QueryError for other kinds.
     """
     if indicator.kind != "rate" or indicator.numerator.definition.table != "cube":
         raise QueryError(f"{indicator.id} cannot be taken apart: only rates by age and diagnosis can.")
     whole = evaluate(release, Query(indicator, (area, reference), (period,)))
-    if whole["value"].null_count():
+    if whole["value"].null_count() or breaks_within(period.first, period.last):
         return pl.DataFrame(schema=PARTS)
     total, lower, upper = _minus(whole)
     is_sure = bool(lower[0] > 0 or upper[0] < 0)

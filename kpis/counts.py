@@ -91,6 +91,30 @@ def monthly(release: Release, measure: str, category: str | None = None) -> IntA
 
 
 @per_release
+def yearly(release: Release, measure: Measure) -> IntArray:
+    """[months + 1, municipalities] of a figure that StatBank gives by the year; it stands in January.
+
+    A year counts whole or not at all: see `missing`, and `kpis.evaluate` for periods that cut one.
+    """
+    figures = _dense(release, _statbank(release, measure), "month", months(release))
+    return _summed_up(figures)
+
+
+def _statbank(release: Release, measure: Measure) -> pl.DataFrame:
+    """Figures of a yearly measure by municipality and first month of the year; those that StatBank lacks are absent."""
+    table, name = measure.statbank or ("", "")
+    return release.sql(
+        """
+        select municipality_code, make_date(period::integer, 1, 1) as month, round(n)::bigint as n
+        from welfare
+        where statbank_table = $table and measure = $measure and length(period) = 4 and n is not null
+        """,
+        table=table,
+        measure=name,
+    )
+
+
+@per_release
 def population(release: Release, measure: str) -> IntArray:
     """[months + 1, municipalities, sexes, age bands]: person-months for person_years, else person-days."""
     persons = _persons(release)
@@ -151,9 +175,18 @@ def missing(release: Release, measures: tuple[Measure, ...]) -> IntArray:
             is_missing |= ~_delivered(release, delivery)
         if measure.is_unknown_when_absent:
             is_missing |= monthly(release, measure.name)[-1] == 0
+        if measure.is_yearly:
+            is_missing |= ~_years_given(release, measure)
         if measure.table == "population":
             is_missing |= _persons(release).sum(axis=(2, 3)) == 0
     return _summed_up(is_missing)
+
+
+def _years_given(release: Release, measure: Measure) -> BoolArray:
+    """[months, municipalities]: whether StatBank gives a figure for the calendar year of the month."""
+    given = {(code, month.year) for code, month in _statbank(release, measure).select(pl.nth(0, 1)).iter_rows()}
+    codes = municipalities(release)
+    return np.array([[(code, month.year) in given for code in codes] for month in months(release)])
 
 
 @per_release

@@ -11,8 +11,8 @@ The complete grid is laid first (every area × period × group that was asked fo
 and missing are decided in one place. Counts stay integers until the last division.
 """
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -22,12 +22,27 @@ import polars as pl
 
 from kpis import counts, goal, protection, rates
 from kpis.area import Area
-from kpis.counts import SEXES, BoolArray, FloatArray, IntArray
+from kpis.clustering import national_clustering
+from kpis.counts import BoolArray, FloatArray, IntArray
 from kpis.indicator import Count, Indicator, Kind, load_indicators
 from kpis.period import Grain, Period, add_months, breaks_within, months_between, periods_between
-from kpis.release import AGE_BANDS, Release
+from kpis.query import By, Query, QueryError
+from kpis.release import Release
+from kpis.rounding import Noise, noise_of
+from kpis.tally import Grid, into_strata, tally
 
-By = Literal["group", "age", "sex"]
+__all__ = [
+    "ESTIMATES",
+    "NOTES",
+    "STATUSES",
+    "By",
+    "Query",
+    "QueryError",
+    "Status",
+    "evaluate",
+    "newest_period",
+]
+
 Status = Literal["ok", "too_few", "hidden", "not_relevant", "not_received", "undefined"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
@@ -70,49 +85,8 @@ NOTES = (
     "population_carried",  # the population of another quarter stands in for one that is not delivered
     "age_bands_merged",  # an age band without inhabitants was standardised together with its neighbour
     "crosses_break",  # the period holds months of before and after a break in the data
+    "whole_years_only",  # the figure exists for calendar years only
 )
-
-
-class QueryError(ValueError):
-    """A question that the counts cannot answer; the text says what can be asked instead."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """What to evaluate. Areas may mix levels and periods may mix grains; each area carries its map.
-
-    `standardised` rates are standardised directly, for age and sex, to the standard population that the
-    indicator names; with `by` the weights are those of the part in question. Raises QueryError when the
-    counts of the indicator do not carry what is asked for.
-    """
-
-    indicator: Indicator
-    areas: tuple[Area, ...]
-    periods: tuple[Period, ...]
-    by: By | None = None
-    standardised: bool = False
-    confidence: float = rates.LEVEL_95
-
-    def __post_init__(self) -> None:
-        indicator = self.indicator
-        if self.by is not None and self.by not in indicator.breakdowns:
-            possible = ", ".join(indicator.breakdowns) or "nothing"
-            raise QueryError(f"{indicator.id} cannot be split by {self.by}; it can be split by: {possible}.")
-        if self.standardised and not indicator.can_be_standardised:
-            raise QueryError(f"{indicator.id} cannot be standardised; ask for it without.")
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Values of the column `group`, in the order of the estimates."""
-        match self.by:
-            case None:
-                return ("all",)
-            case "group":
-                return self.indicator.group_ids
-            case "age":
-                return tuple(str(age) for age in AGE_BANDS[_bands(self.indicator)])
-            case "sex":
-                return tuple(str(sex) for sex in SEXES)
 
 
 def evaluate(release: Release, query: Query) -> pl.DataFrame:
@@ -124,26 +98,34 @@ def evaluate(release: Release, query: Query) -> pl.DataFrame:
     """
     if not query.areas or not query.periods:
         return pl.DataFrame(schema=ESTIMATES)
-    grid = _Grid.of(release, query)
+    grid = Grid.of(release, query)
     numerator = _count(release, query, grid, query.indicator.numerator)
     denominator = _count(release, query, grid, query.indicator.denominator)
-    noise = _noise(release, query, numerator, denominator)
+    noise = noise_of(release, query, numerator, denominator)
     estimate = _ESTIMATORS[query.indicator.kind](release, query, numerator, denominator, noise)
     status, note = _availability(release, query, grid, estimate)
     return _frame(release, query, estimate, status, note)
 
 
-def newest_period(release: Release) -> Period:
+def newest_period(release: Release, indicator: Indicator | None = None) -> Period:
     """The period to show first: the newest twelve months without a provisional one.
 
-    Where the data do not reach back that far, the newest quarter without one; else the newest provisional period.
-    Firm goes before long, because what needs follow-up (readmissions) has no value in the last months.
+    For an `indicator` of yearly figures it is the newest calendar year that any municipality has one for. Where the
+    data do not reach back that far, the newest quarter or month without one; else the newest provisional period. Firm
+    goes before long, because what needs follow-up (readmissions) has no value in the last months.
     """
     first, last = counts.months(release)[0], counts.months(release)[-1]
+    if indicator is not None and indicator.is_yearly:
+        years = periods_between(first, last, "year")
+        missing = counts.missing(release, indicator.measures)
+        given = [year for year in years if (_months_missing(release, missing, year) == 0).any()]
+        if given or years:
+            return (given or years)[-1]
     firm = add_months(release.date("provisional_from"), -1)
     wanted: tuple[tuple[Grain, date], ...] = (
         ("rolling12", firm),
         ("quarter", firm),
+        ("month", firm),
         ("rolling12", last),
         ("quarter", last),
         ("month", last),
@@ -151,88 +133,24 @@ def newest_period(release: Release) -> Period:
     return next(periods[-1] for grain, end in wanted if (periods := periods_between(first, end, grain)))
 
 
-# --- The grid: which months and municipalities a cell adds up -----------------------------------------------
+def _months_missing(release: Release, missing: IntArray, period: Period) -> IntArray:
+    """[municipalities]: how many months of a period within the release are missing."""
+    start = months_between(counts.months(release)[0], period.first)
+    return missing[months_between(counts.months(release)[0], period.end)] - missing[start]
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Areas × periods as positions in the arrays of `kpis.counts`."""
-
-    members: IntArray  # municipalities of all areas, one area after the other
-    area_starts: IntArray  # where each area begins in `members`
-    starts: IntArray  # [periods] first month of the period
-    stops: IntArray  # [periods] month after its last one; equal to `starts` where the period is outside
-    is_outside: BoolArray  # [periods] reaches out of the months of the release
-
-    @classmethod
-    def of(cls, release: Release, query: Query) -> "_Grid":
-        position = counts.municipalities(release)
-        months = counts.months(release)
-        sizes = [len(area.municipalities) for area in query.areas]
-        starts = np.array([months_between(months[0], period.first) for period in query.periods])
-        stops = np.array([months_between(months[0], period.last) + 1 for period in query.periods])
-        is_outside = (starts < 0) | (stops > len(months))
-        return cls(
-            members=np.array([position[code] for area in query.areas for code in area.municipalities]),
-            area_starts=np.cumsum([0, *sizes[:-1]]),
-            starts=np.where(is_outside, 0, starts),
-            stops=np.where(is_outside, 0, stops),
-            is_outside=is_outside,
-        )
-
-    def total(self, summed: IntArray) -> IntArray:
-        """[areas, periods, …] of an array [months + 1, municipalities, …] that is summed up over months."""
-        in_period = summed[self.stops] - summed[self.starts]
-        in_area = np.add.reduceat(in_period[:, self.members], self.area_starts, axis=1, dtype=np.int64)
-        return in_area.swapaxes(0, 1)
+# --- Counting -----------------------------------------------------------------------------------------------
 
 
-def _count(release: Release, query: Query, grid: _Grid, count: Count) -> npt.NDArray[Any]:
-    """[areas, periods, groups, strata]: a count in every cell, split into strata that add up to it.
-
-    Strata are age and sex as far as they are not groups, or the categories of a monthly measure. The
-    population has one group where diagnosis groups are asked for, because it is the same for all of them.
-    """
-    indicator, measure = query.indicator, count.definition
-    if measure.table == "goal":
-        started, on_track = _goals(release, query)
-        return (on_track if measure.name == "n_goal_on_track" else started)[:, :, None, None]
-    if measure.table == "municipality_month":
-        monthly = [counts.monthly(release, measure.name, category) for category in count.categories or (None,)]
-        return np.stack([grid.total(array) for array in monthly], axis=-1)[:, :, None, :]
-    if measure.table == "population":
-        dense = [counts.population(release, measure.name)]
-    elif query.by == "group":
-        dense = [counts.cube(release, measure.name, (group,)) for group in indicator.group_ids]
-    else:
-        dense = [counts.cube(release, measure.name, indicator.group_ids)]
-    people = np.s_[:, :, _sexes(indicator), _bands(indicator)]
-    total = _strata(query, np.stack([grid.total(array[people]) for array in dense], axis=2))
-    return total / 12 if measure.name == "person_years" else total  # a month of a person is a twelfth of a year
+def _count(release: Release, query: Query, grid: Grid, count: Count) -> npt.NDArray[Any]:
+    """[areas, periods, groups, strata]: counts of the release, or goals, which are evaluated to be counted."""
+    if count.definition.table != "goal":
+        return tally(release, query, grid, count)
+    started, on_track = _goals(release, query)
+    return (on_track if count.measure == "n_goal_on_track" else started)[:, :, None, None]
 
 
-def _strata(query: Query, by_people: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """[…, groups, strata] of an array […, diagnosis groups, sexes, age bands]."""
-    match query.by:
-        case "age":
-            return by_people[..., 0, :, :].swapaxes(-1, -2)
-        case "sex":
-            return by_people[..., 0, :, :]
-        case _:
-            return by_people.reshape(*by_people.shape[:-2], -1)
-
-
-def _sexes(indicator: Indicator) -> slice:
-    sex = indicator.population.sex
-    return slice(sex - 1, sex) if sex else slice(0, len(SEXES))
-
-
-def _bands(indicator: Indicator) -> slice:
-    people = indicator.population
-    stop = len(AGE_BANDS) if people.age_to is None else AGE_BANDS.index(people.age_to + 1)
-    return slice(AGE_BANDS.index(people.age_from), stop)
-
-
+@per_release
 def _common_goals(release: Release, area: Area) -> tuple[goal.Goal, ...]:
     """Common goals of the area itself and of areas that lie wholly inside it."""
     inside = set(area.municipalities)
@@ -251,20 +169,9 @@ def _goals(release: Release, query: Query) -> tuple[IntArray, IntArray]:
     """
     started = np.zeros((len(query.areas), len(query.periods)), dtype=np.int64)
     on_track = np.zeros_like(started)
-    years = tuple(Period.containing(period.last, "rolling12") for period in query.periods)
     wanted = [set(_common_goals(release, area)) for area in query.areas]
     for one in dict.fromkeys(item for items in wanted for item in sorted(items, key=lambda item: item.goal_id)):
-        place, indicator = goal.goal_area(release, one), load_indicators().get(one.indicator)
-        if place is None or indicator is None or indicator.better == "neither":
-            continue
-        found = evaluate(release, Query(indicator, (place,), years))
-        value, lower, upper = (
-            found[column].cast(pl.Float64).fill_null(np.nan).to_numpy() for column in ("value", "lower", "upper")
-        )
-        interval = rates.Interval(value, lower, upper, found["status"].to_numpy().astype(str), np.array("none"))
-        required = np.array([one.required(period.end) for period in query.periods])
-        is_due = np.array([one.is_due(period) for period in query.periods])
-        status = goal.status(interval, required, one.target_value, is_due, indicator.better)
+        status = _goal_status(release, one, query.periods)
         has_begun = np.array([one.has_begun(period) for period in query.periods]) & (status != "not_assessed")
         concerned = np.array([one in items for items in wanted])[:, None]
         started += concerned & has_begun
@@ -272,49 +179,21 @@ def _goals(release: Release, query: Query) -> tuple[IntArray, IntArray]:
     return started, on_track
 
 
-# --- Rounding: what the protection of the counts adds to their uncertainty ----------------------------------
-
-
-class Noise(NamedTuple):
-    """Error variance of numerator and denominator by the rounding of published counts, [areas, periods, groups]."""
-
-    numerator: FloatArray
-    denominator: FloatArray
-
-
-def rounding_noise(release: Release, query: Query) -> Noise:
-    """How far the counts of a query's estimates may lie from the true ones; see `kpis.protection`."""
-    grid = _Grid.of(release, query)
-    numerator, denominator = (
-        _count(release, query, grid, count) for count in (query.indicator.numerator, query.indicator.denominator)
+@per_release
+def _goal_status(release: Release, one: goal.Goal, periods: tuple[Period, ...]) -> rates.StrArray:
+    """[periods]: `goal.status` of a goal on the twelve months that end with each period; the levels share it."""
+    place, indicator = goal.goal_area(release, one), load_indicators().get(one.indicator)
+    if place is None or indicator is None or indicator.better == "neither":
+        return np.full(len(periods), "not_assessed")
+    years = tuple(Period.containing(period.last, "rolling12") for period in periods)
+    found = evaluate(release, Query(indicator, (place,), years))
+    value, lower, upper = (
+        found[column].cast(pl.Float64).fill_null(np.nan).to_numpy() for column in ("value", "lower", "upper")
     )
-    return _noise(release, query, numerator, denominator)
-
-
-def _noise(release: Release, query: Query, numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Noise:
-    counted = (query.indicator.numerator, numerator), (query.indicator.denominator, denominator)
-    return Noise(*(_rounding(release, query, count, total.sum(axis=-1)) for count, total in counted))
-
-
-def _rounding(release: Release, query: Query, count: Count, total: npt.NDArray[Any]) -> FloatArray:
-    measure = count.definition
-    if protection.chain_variance(release) == 0 or measure.table in ("population", "goal"):
-        return np.zeros(total.shape)
-    municipalities = np.array([len(area.municipalities) for area in query.areas])
-    runs = [_runs(query, count, period) for period in query.periods]
-    return protection.rounding_variance(release, np.multiply.outer(municipalities, runs)[:, :, None], total)
-
-
-def _runs(query: Query, count: Count, period: Period) -> int:
-    """Runs of rounding that one municipality's count touches in a period."""
-    indicator, measure = query.indicator, count.definition
-    if measure.table == "municipality_month":
-        return protection.monthly_runs(measure, len(count.categories) or 1, period)
-    groups = 1 if query.by == "group" else len(indicator.group_ids)
-    bands = range(len(AGE_BANDS))[_bands(indicator)]
-    sexes = 1 if query.by == "sex" or indicator.population.sex else 2
-    # A single band has the same runs whichever it is.
-    return groups * protection.cube_runs(measure, bands[:1] if query.by == "age" else bands, sexes, period)
+    interval = rates.Interval(value, lower, upper, found["status"].to_numpy().astype(str), np.array("none"))
+    required = np.array([one.required(period.end) for period in periods])
+    is_due = np.array([one.is_due(period) for period in periods])
+    return goal.status(interval, required, one.target_value, is_due, indicator.better)
 
 
 # --- Estimators: from counts to values with limits ----------------------------------------------------------
@@ -334,11 +213,16 @@ def _rate(release: Release, query: Query, events: IntArray, person_years: FloatA
     numerator, denominator = _summed(events, person_years)
     if not query.standardised or indicator.standard is None:
         interval = rates.crude_rate(
-            numerator, denominator, indicator.per, query.confidence, extra_variance=noise.numerator
+            numerator,
+            denominator,
+            indicator.per,
+            query.confidence,
+            extra_variance=noise.numerator,
+            dispersion=national_clustering(release, indicator),
         )
         return _Estimate(interval, numerator, denominator)
-    people = np.s_[None, _sexes(indicator), _bands(indicator)]
-    weights = _strata(query, counts.standard(release, indicator.standard)[people])
+    people = np.s_[None, indicator.population.sexes, indicator.population.bands]
+    weights = into_strata(query, counts.standard(release, indicator.standard)[people])
     strata = _merge_empty_bands(*np.broadcast_arrays(events.astype(float), person_years, weights))
     interval = rates.direct_rate(
         strata.events,
@@ -347,6 +231,7 @@ def _rate(release: Release, query: Query, events: IntArray, person_years: FloatA
         indicator.per,
         query.confidence,
         extra_variance=_rounding_of_strata(release, query, strata, noise.numerator),
+        dispersion=national_clustering(release, indicator),
     )
     return _Estimate(interval, numerator, denominator, strata.is_merged)
 
@@ -361,6 +246,7 @@ def _proportion(release: Release, query: Query, part: IntArray, whole: IntArray,
         query.confidence,
         extra_variance=noise.numerator,
         extra_variance_trials=noise.denominator,
+        dispersion=national_clustering(release, query.indicator),
     )
     return _Estimate(interval, numerator, denominator)
 
@@ -465,9 +351,9 @@ def _rounding_of_strata(release: Release, query: Query, strata: _Strata, noise: 
     slope = np.where(strata.person_years > 0, share / np.where(strata.person_years > 0, strata.person_years, 1.0), 0.0)
     events = strata.events.sum(axis=-1, keepdims=True)
     middle = (slope * strata.events).sum(axis=-1, keepdims=True) / np.where(events > 0, events, 1.0)
-    months = np.array([months_between(period.first, period.end) for period in query.periods])
+    runs = np.array([protection.cell_runs(period) for period in query.periods])
     municipalities = np.array([len(area.municipalities) for area in query.areas])
-    cells = np.multiply.outer(municipalities, months)[:, :, None, None] * len(query.indicator.group_ids)
+    cells = np.multiply.outer(municipalities, runs)[:, :, None, None] * len(query.indicator.group_ids)
     moved = variance * np.minimum(strata.events, cells)
     wanted = middle[..., 0] ** 2 * noise + ((slope - middle) ** 2 * moved).sum(axis=-1)
     squares = (slope**2).sum(axis=-1)
@@ -478,7 +364,7 @@ def _rounding_of_strata(release: Release, query: Query, strata: _Strata, noise: 
 
 
 def _availability(
-    release: Release, query: Query, grid: _Grid, estimate: _Estimate
+    release: Release, query: Query, grid: Grid, estimate: _Estimate
 ) -> tuple[npt.NDArray[np.str_], IntArray]:
     """Status of every cell [areas, periods, groups], and its notes as bits in the order of NOTES."""
     measures = query.indicator.measures
@@ -491,6 +377,8 @@ def _availability(
 
     months_missing = grid.total(counts.missing(release, measures) * is_concerned)[:, :, None]
     is_outside = (months_missing > 0) | grid.is_outside[:, None]
+    cuts_year = np.array([period.first.month != 1 or period.last.month != 12 for period in query.periods])[:, None]
+    cuts_year = np.broadcast_to(cuts_year & query.indicator.is_yearly, is_outside.shape)
     is_unfollowed = np.zeros_like(is_outside)
     if any(measure.is_followed for measure in measures):
         is_unfollowed = ~is_outside & (grid.stops > counts.followed_months(release))[:, None]
@@ -504,12 +392,14 @@ def _availability(
 
     shape = estimate.numerator.shape
     status = np.select(
-        [np.broadcast_to(~is_relevant, shape), is_outside | is_unfollowed, is_hidden],
+        [np.broadcast_to(~is_relevant, shape), is_outside | is_unfollowed | cuts_year, is_hidden],
         [np.array("not_relevant"), np.array("not_received"), np.array("hidden")],
         estimate.interval.status,
     )
     is_across = np.array([bool(breaks_within(period.first, period.last)) for period in query.periods])[:, None]
-    flags = (is_outside, is_unfollowed, is_carried, estimate.is_merged & (status == "ok"), is_across & (status == "ok"))
+    is_ok = status == "ok"
+    is_cut = cuts_year & ~is_outside
+    flags = (is_outside, is_unfollowed, is_carried, estimate.is_merged & is_ok, is_across & is_ok, is_cut)
     note = sum(np.broadcast_to(flag, shape).astype(np.int64) << bit for bit, flag in enumerate(flags))
     return status, np.where(status == "not_relevant", 0, note)
 
@@ -529,13 +419,6 @@ def _frame(
         schema=["period", "period_first", "period_last", "grain", "is_provisional"],
         orient="row",
     )
-    notes = pl.DataFrame(
-        {
-            "note": [
-                ";".join(word for bit, word in enumerate(NOTES) if bits >> bit & 1) for bits in range(1 << len(NOTES))
-            ]
-        }
-    )
     area, period, group = (position.reshape(-1) for position in np.indices(status.shape))
     figures = pl.DataFrame(
         {
@@ -554,5 +437,12 @@ def _frame(
         pl.when(pl.col("status") == "ok").then(pl.col("value", "lower", "upper").fill_nan(None)),
     )
     groups = pl.DataFrame({"group": query.groups})
-    parts = [areas[area], periods[period], groups[group], figures, notes[note.reshape(-1)]]
+    parts = [areas[area], periods[period], groups[group], figures, _notes()[note.reshape(-1)]]
     return pl.concat(parts, how="horizontal").match_to_schema(ESTIMATES)
+
+
+@functools.cache
+def _notes() -> pl.DataFrame:
+    """The column `note` for every set of NOTES, by the bits of the set."""
+    sets = ([word for bit, word in enumerate(NOTES) if bits >> bit & 1] for bits in range(1 << len(NOTES)))
+    return pl.DataFrame({"note": [";".join(words) for words in sets]})

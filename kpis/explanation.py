@@ -6,13 +6,15 @@ The texts stand in `explanations.toml`; what an indicator itself says stands in 
 import functools
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
 import polars as pl
+from babel.dates import format_date
 
 from kpis.indicator import Indicator, Language, load_indicators
+from kpis.period import Period
 from kpis.reference import CodeList, load_codelists
 
 WIDTH = 100  # columns of a printed page
@@ -43,13 +45,48 @@ def note_words(language: Language) -> dict[str, str]:
     return {note: texts[language] for note, texts in _texts()["note"].items()}
 
 
+def measure_words(language: Language) -> dict[str, str]:
+    """Measure of a release → what is counted, in a few words."""
+    return {measure: texts[language] for measure, texts in _texts()["measure"].items()}
+
+
+def source_words(language: Language) -> dict[str, str]:
+    """Source of an official figure → who published it."""
+    return {source: texts[language] for source, texts in _texts()["source"].items()}
+
+
+def period_words(period: Period, language: Language) -> str:
+    """A period as people say it: juni 2026, 2. kvartal 2026, 2026, juli 2025 – juni 2026."""
+    first, last = (format_date(day, "MMMM y", locale=language) for day in (period.first, period.last))
+    match period.grain:
+        case "month":
+            return first
+        case "quarter":
+            return format_date(period.last, "QQQQ y", locale=language)
+        case "year":
+            return str(period.last.year)
+        case "rolling12":
+            return f"{first} – {last}"
+
+
+def checked_by(indicator: Indicator, language: Language) -> str:
+    """Who has checked the definition; until somebody has, that nobody has and what they must know who shall."""
+    role = _word(f"role_{indicator.checker_role}", language)
+    return indicator.checker or _word("unchecked", language).format(role=role)
+
+
 def statistics(indicator: Indicator, language: Language) -> str:
     """How values and limits of the indicator are found, with sources, in a few sentences."""
-    keys = [indicator.kind, *(["standardised"] if indicator.can_be_standardised else [])]
-    if indicator.numerator.definition.table != "goal":  # goals are counted, not rounded
-        keys.append("protection")
+    is_of_release = indicator.numerator.definition.table in ("cube", "municipality_month")
+    keys: list[str] = [indicator.kind]
+    if is_of_release and indicator.kind in ("rate", "proportion"):
+        keys.append("clustering")
+    if indicator.can_be_standardised:
+        keys.append("standardised")
+    if is_of_release:  # goals are evaluated and StatBank's figures are public: neither is rounded
+        keys.append("protection_without_interval" if indicator.kind == "ratio" else "protection")
     sentences = [_texts()["statistics"][key][language] for key in keys]
-    return " ".join(sentences).replace("{per}", _number(indicator.per, 0, language))
+    return " ".join(sentences).replace("{per}", number(indicator.per, 0, language))
 
 
 def codelist(indicator: Indicator) -> CodeList | None:
@@ -59,22 +96,27 @@ def codelist(indicator: Indicator) -> CodeList | None:
     return next(item for item in load_codelists() if item.id == indicator.diagnoses.codelist)
 
 
-def describe(indicator: Indicator, language: Language, current: str) -> str:
-    """The page about an indicator as text. `current` is a line on its newest value, see `current_value`."""
-    return "\n".join(_page(indicator, language, current)) + "\n"
+def describe(indicator: Indicator, language: Language, current: Sequence[str], official: Sequence[str] = ()) -> str:
+    """The page about an indicator as text.
+
+    `current`: lines on its newest value, see `current_value`; `official`: lines on figures of others beside ours.
+    """
+    return "\n".join(_page(indicator, language, current, official)) + "\n"
 
 
 def current_value(estimates: pl.DataFrame, indicator: Indicator, language: Language) -> str:
-    """One estimate (a frame of one row) as a line: value, unit, interval, period."""
+    """One estimate (a frame of one row) as a line: period, value, unit, interval."""
     (row,) = estimates.iter_rows(named=True)
+    period = period_words(Period.from_id(row["period"]), language)
     if row["value"] is None:
-        return f"{row['period']}: {status_words(language)[row['status']]}"
+        notes = [note_words(language)[note] for note in row["note"].split(";") if note]
+        return f"{period}: {'; '.join([status_words(language)[row['status']], *notes])}"
     decimals = _decimals(row["lower"], row["upper"])
-    value = f"{_number(row['value'], decimals, language)} {indicator.texts(language).unit}"
+    value = f"{number(row['value'], decimals, language)} {indicator.texts(language).unit}"
     if row["lower"] is None:
-        return f"{row['period']}: {value}"
-    lower, upper = (_number(row[limit], decimals, language) for limit in ("lower", "upper"))
-    return f"{row['period']}: {value} ({_word('interval', language).format(lower=lower, upper=upper)})"
+        return f"{period}: {value}"
+    lower, upper = (number(row[limit], decimals, language) for limit in ("lower", "upper"))
+    return f"{period}: {value} ({_word('interval', language).format(lower=lower, upper=upper)})"
 
 
 def _decimals(lower: float | None, upper: float | None) -> int:
@@ -89,7 +131,17 @@ def page_word(key: str, language: Language) -> str:
     return _word(key, language)
 
 
-def _page(indicator: Indicator, language: Language, current: str) -> Iterator[str]:
+def trifle(indicator: Indicator, language: Language) -> str:
+    """That small differences are not judged; empty where every one is."""
+    if not indicator.smallest_difference:
+        return ""
+    least = indicator.smallest_difference
+    value = number(least, next((places for places in (0, 1, 2) if round(least, places) == least), 3), language)
+    unit = _word("percentage_points", language) if indicator.per == 100 else indicator.texts(language).unit
+    return _word("smallest_difference", language).format(value=value, unit=unit)
+
+
+def _page(indicator: Indicator, language: Language, current: Sequence[str], official: Sequence[str]) -> Iterator[str]:
     texts = indicator.texts(language)
     headline = f", {_word('headline', language)}" if indicator.headline else ""
     yield texts.name
@@ -99,12 +151,13 @@ def _page(indicator: Indicator, language: Language, current: str) -> Iterator[st
     sections = {
         "meaning": [texts.meaning, f"{_word(f'better_{indicator.better}', language)}."],
         "why": [texts.why],
-        "current": [current],
+        "current": current,
+        "official": official,
         "calculation": _calculation(indicator, language),
         "counted": [texts.counted],
         "not_counted": [texts.not_counted],
         "codes": list(_codes(indicator, language)),
-        "statistics": [statistics(indicator, language)],
+        "statistics": [text for text in (statistics(indicator, language), trifle(indicator, language)) if text],
         "limits": [texts.limits],
         "counterweights": [
             f"- {load_indicators()[other].texts(language).short_name} ({other})" for other in indicator.counterweights
@@ -125,8 +178,10 @@ def _page(indicator: Indicator, language: Language, current: str) -> Iterator[st
 def _calculation(indicator: Indicator, language: Language) -> list[str]:
     def count(part: str) -> str:
         counted = indicator.numerator if part == "numerator" else indicator.denominator
-        categories = f" ({', '.join(counted.categories)})" if counted.categories else ""
-        return f"{_word(part, language)}: {counted.measure}{categories}"
+        known = _texts()["category"]
+        named = [known[category][language] for category in counted.categories if category in known]
+        categories = f" ({', '.join(named)})" if named else ""
+        return f"{_word(part, language)}: {measure_words(language)[counted.measure]}{categories}"
 
     people = indicator.population
     if people.age_to is not None:
@@ -136,7 +191,9 @@ def _calculation(indicator: Indicator, language: Language) -> list[str]:
     else:
         ages = _word("everybody", language)
     sex = f", {_word(f'sex_{people.sex}', language)}" if people.sex else ""
-    parts = [count("numerator"), count("denominator"), f"× {_number(indicator.per, 0, language)}"]
+    parts = [count("numerator"), count("denominator"), f"× {number(indicator.per, 0, language)}"]
+    if indicator.kind == "median":
+        parts = [f"{_word('median_of', language)} {measure_words(language)[indicator.numerator.measure]}"]
     if indicator.numerator.definition.table != "goal":
         parts.append(f"{ages}{sex}")
     return [" · ".join(parts)]
@@ -150,7 +207,7 @@ def _codes(indicator: Indicator, language: Language) -> Iterator[str]:
         return
     confidence = _word(f"confidence_{codes.confidence}", language)
     yield f"{_word('codelist', language)}: {codes.id}, {_word('version', language)} {codes.version}, {confidence}."
-    yield f"{_word('source', language)}: {codes.source}."
+    yield f"{_word('source', language)}: {codes.source_da if language == 'da' else codes.source}."
     for group in codes.groups:
         if group.key in indicator.diagnoses.groups:
             name = group.name_da if language == "da" else group.name_en
@@ -159,11 +216,11 @@ def _codes(indicator: Indicator, language: Language) -> Iterator[str]:
 
 
 def _responsible(indicator: Indicator, language: Language) -> list[str]:
-    checker = indicator.checker or _word("unchecked", language)
+    checked = f"{_word('checker', language)}: {checked_by(indicator, language)}"
     next_review = f"{_word('next_review', language)} {indicator.next_review}"
     return [
         f"{_word('confidence', language)}: {_word(f'confidence_{indicator.confidence}', language)}.",
-        f"{_word('author', language)}: {indicator.author} · {_word('checker', language)}: {checker}.",
+        f"{_word('author', language)}: {indicator.author} · {checked}.",
         f"{_word('reviewed', language)}: {indicator.reviewed}, {next_review}.",
     ]
 
@@ -173,6 +230,7 @@ def _word(key: str, language: Language) -> str:
     return text
 
 
-def _number(value: float, decimals: int, language: Language) -> str:
+def number(value: float, decimals: int, language: Language) -> str:
+    """A number as the language writes it: 1.234,5 in Danish, 1,234.5 in English."""
     text = f"{value:,.{decimals}f}"
     return text.translate(str.maketrans(",.", ".,")) if language == "da" else text

@@ -1,30 +1,40 @@
 """Estimates as files for other tools. Command line and dashboard call `export`, so their files are the same bytes.
 
-A file says itself what it is: columns with its scope, and in Parquet also the definition, the code list, the
-protection and a dictionary of its columns as metadata (`select * from parquet_kv_metadata('file.parquet')`).
-Parquet keeps the column names of `ESTIMATES`; CSV, which people open in a Danish Excel, has headings in the
-reader's language, semicolons, decimal comma and a byte-order mark.
+A file says itself what it is: columns with its scope, and in Parquet and XLSX also the definition, the code list,
+the protection and a dictionary of its columns (`select * from parquet_kv_metadata('file.parquet')`, the sheets behind
+the figures). Parquet keeps the column names of `ESTIMATES`; CSV and XLSX, which people open in a Danish Excel, have
+headings in the reader's language, and CSV semicolons, decimal comma and a byte-order mark.
 """
 
 import io
 import json
-from collections.abc import Mapping
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, get_args
 
 import polars as pl
+import xlsxwriter
 
 from kpis.area import MAPS
-from kpis.evaluate import Query, evaluate
-from kpis.explanation import codelist, column_headings, column_meanings
+from kpis.evaluate import Query, QueryError, evaluate
+from kpis.explanation import codelist, column_headings, column_meanings, page_word
 from kpis.indicator import Language
+from kpis.protection import in_short
 from kpis.release import Release
 
-Format = Literal["parquet", "csv"]
+Format = Literal["parquet", "csv", "xlsx"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-MEDIA_TYPES: Mapping[Format, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
+MEDIA_TYPES: Mapping[Format, str] = {
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+MOST_SHEET_ROWS = 20_000
+"""A workbook with more takes too long to write and to open; Parquet and CSV have no limit."""
 
 # Decimals kept: more than any interval supports, fewer than could differ between processors.
 _DECIMALS = 6
+_LONGEST_CELL = 32_767  # that Excel opens
 
 
 class File(NamedTuple):
@@ -35,14 +45,56 @@ class File(NamedTuple):
     content: bytes
 
 
-def export(release: Release, query: Query, format: Format, language: Language = "da") -> File:
-    """The estimates of `query` as a file. The same release, query, format and language give the same bytes."""
-    content = write(export_table(release, query, language), format, language, export_metadata(release, query, language))
-    return File(file_name(release, query, format), MEDIA_TYPES[format], content)
+def export(release: Release, query: Query | Sequence[Query], format: Format, language: Language = "da") -> File:
+    """The estimates of one query, or of several under each other, as a file.
+
+    The same release, queries, format and language give the same bytes. Raises QueryError for a workbook of more than
+    20,000 rows.
+    """
+    queries = _listed(query)
+    if format == "xlsx" and (n_rows := row_count(queries)) > MOST_SHEET_ROWS:
+        raise QueryError(
+            f"{n_rows} rows are too many for a workbook, which may have {MOST_SHEET_ROWS}. "
+            "Take Parquet or CSV, or fewer periods or areas."
+        )
+    table = export_table(release, queries, language)
+    content = write(table, format, language, export_metadata(release, queries, language))
+    return File(file_name(release, queries, format), MEDIA_TYPES[format], content)
 
 
-def export_table(release: Release, query: Query, language: Language = "da") -> pl.DataFrame:
-    """Estimates with their scope: the columns of explanations.toml, rows in the order of the query."""
+def export_rows(release: Release, rows: pl.DataFrame, name: str, format: Format) -> File:
+    """Rows that are no estimates, such as potentials, as Parquet or CSV under the names of their columns."""
+    table = rows.with_columns(
+        pl.selectors.float().round(_DECIMALS),
+        release=pl.lit(release.id),
+        is_synthetic=pl.lit(bool(release.manifest["is_synthetic"])),
+        protection=pl.lit(in_short(release)),
+    )
+    buffer = io.BytesIO()
+    if format == "parquet":
+        facts = {"producer": "Nærblik", "release": release.id, "protection": _json(release.manifest["protection"])}
+        table.write_parquet(buffer, metadata=facts)
+    else:
+        plain = table.with_columns(_as_plain_text())
+        plain.write_csv(buffer, include_bom=True, separator=";", decimal_comma=True, float_scientific=False)
+    return File(f"{name}_{release.id}.{format}", MEDIA_TYPES[format], buffer.getvalue())
+
+
+def row_count(query: Query | Sequence[Query]) -> int:
+    """How many rows the file of the queries has, without evaluating them."""
+    return sum(len(item.areas) * len(item.periods) * len(item.groups) for item in _listed(query))
+
+
+def export_table(release: Release, query: Query | Sequence[Query], language: Language = "da") -> pl.DataFrame:
+    """Estimates with their scope: the columns of explanations.toml, rows in the order of the queries."""
+    return pl.concat([_table(release, item, language) for item in _listed(query)])
+
+
+def _listed(query: Query | Sequence[Query]) -> Sequence[Query]:
+    return [query] if isinstance(query, Query) else query
+
+
+def _table(release: Release, query: Query, language: Language) -> pl.DataFrame:
     texts = query.indicator.texts(language)
     maps = {(area.level, area.code): area.map_id for area in query.areas}
     estimates = evaluate(release, query)
@@ -55,11 +107,28 @@ def export_table(release: Release, query: Query, language: Language = "da") -> p
         indicator_version=pl.lit(query.indicator.version, dtype=pl.Int32),
         release=pl.lit(release.id),
         is_synthetic=pl.lit(bool(release.manifest["is_synthetic"])),
+        protection=pl.lit(in_short(release)),
     ).select(list(column_headings(language)))
 
 
-def export_metadata(release: Release, query: Query, language: Language = "da") -> dict[str, str]:
-    """What a file says about itself; values that are not plain text are JSON."""
+def export_metadata(release: Release, query: Query | Sequence[Query], language: Language = "da") -> dict[str, str]:
+    """What a file says about itself; values that are not plain text are JSON.
+
+    Of several queries, what differs between them is a JSON object by indicator.
+    """
+    queries = _listed(query)
+    facts = [_metadata(release, item, language) for item in queries]
+    together = {key: [item[key] for item in facts] for key in facts[0]}
+    together["title"] = ["; ".join(together["title"])]
+    return {
+        key: values[0]
+        if len(set(values)) == 1
+        else _json(dict(zip((item.indicator.id for item in queries), values, strict=True)))
+        for key, values in together.items()
+    }
+
+
+def _metadata(release: Release, query: Query, language: Language) -> dict[str, str]:
     codes = codelist(query.indicator)
     manifest = release.manifest
     return {
@@ -100,28 +169,72 @@ def export_metadata(release: Release, query: Query, language: Language = "da") -
 
 
 def write(table: pl.DataFrame, format: Format, language: Language, metadata: Mapping[str, str]) -> bytes:
-    """`table` as the bytes of a file; `metadata` goes into Parquet only, for CSV has no place for it."""
+    """`table` as the bytes of a file; `metadata` goes into Parquet and XLSX, for CSV has no place for it."""
     buffer = io.BytesIO()
-    if format == "parquet":
-        table.write_parquet(buffer, metadata=dict(metadata))
-    else:
-        headed = table.with_columns(_as_plain_text()).rename(column_headings(language))
-        headed.write_csv(buffer, include_bom=True, separator=";", decimal_comma=True, float_scientific=False)
+    match format:
+        case "parquet":
+            table.write_parquet(buffer, metadata=dict(metadata))
+        case "csv":
+            headed = table.with_columns(_as_plain_text()).rename(column_headings(language))
+            headed.write_csv(buffer, include_bom=True, separator=";", decimal_comma=True, float_scientific=False)
+        case "xlsx":
+            _write_workbook(buffer, table, language, metadata)
     return buffer.getvalue()
 
 
-def file_name(release: Release, query: Query, format: Format) -> str:
+def _write_workbook(buffer: io.BytesIO, table: pl.DataFrame, language: Language, metadata: Mapping[str, str]) -> None:
+    """Typed cells under a frozen head; then what each column means, and what the file is."""
+    headings, meanings = column_headings(language), column_meanings(language)
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(buffer, options) as book:
+        # The time of the release and not of the download: the same request gives the same bytes.
+        created = datetime.fromisoformat(metadata["release_created"]).astimezone(UTC).replace(tzinfo=None)
+        book.set_properties({"title": metadata["title"], "author": metadata["producer"], "created": created})
+        bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        formats: dict[Any, xlsxwriter.format.Format] = {
+            pl.Date: day,
+            pl.Float64: book.add_format({"num_format": "#,##0.00"}),
+        }
+        figures = book.add_worksheet(page_word("sheet_figures", language))
+        figures.freeze_panes(1, 0)
+        figures.autofilter(0, 0, max(table.height, 1), table.width - 1)
+        for place, (column, kind) in enumerate(table.schema.items()):
+            longest = table.select(pl.col(column).cast(pl.String).str.len_chars().max()).item() or 0
+            figures.set_column(place, place, min(max(len(headings[column]), longest) + 2, 40), formats.get(kind))
+            figures.write_string(0, place, headings[column], bold)
+            for row, value in enumerate(table[column], start=1):
+                if value is not None and value != "":
+                    figures.write(row, place, value)
+        dictionary = [(headings[key], meanings[key]) for key in table.columns]
+        for name, head, pairs in (
+            ("sheet_columns", ("column", "meaning_of_column"), dictionary),
+            ("sheet_about", ("fact", "content"), list(metadata.items())),
+        ):
+            sheet = book.add_worksheet(page_word(name, language))
+            sheet.set_column(0, 0, 24)
+            sheet.set_column(1, 1, 100, wrapped)
+            for row, pair in enumerate(((page_word(head[0], language), page_word(head[1], language)), *pairs)):
+                for place, text in enumerate(pair):
+                    sheet.write_string(row, place, text[:_LONGEST_CELL], bold if row == 0 else None)
+
+
+def file_name(release: Release, query: Query | Sequence[Query], format: Format) -> str:
     """indicator_area_period_release.format, with only what is safe in any file system."""
-    levels = list(dict.fromkeys(area.level for area in query.areas))
-    area = query.areas[0].slug if len(query.areas) == 1 else "-".join(levels)
-    periods = [period.id for period in query.periods]
+    queries = _listed(query)
+    first = queries[0]
+    ids = [item.indicator.id for item in queries]
+    indicators = "+".join(ids) if len(ids) < 3 else f"{len(ids)}-indicators"
+    levels = list(dict.fromkeys(area.level for area in first.areas))
+    area = first.areas[0].slug if len(first.areas) == 1 else "-".join(levels)
+    periods = [period.id for period in first.periods]
     period = periods[0] if len(periods) == 1 else f"{periods[0]}--{periods[-1]}"
     variants = [
-        *([f"by-{query.by}"] if query.by else []),
-        *(["standardised"] if query.standardised else []),
-        *([f"map-{query.areas[0].map_id}"] if query.areas[0].map_id != MAPS[0] else []),
+        *([f"by-{first.by}"] if first.by else []),
+        *(["standardised"] if any(item.standardised for item in queries) else []),
+        *([f"map-{first.areas[0].map_id}"] if first.areas[0].map_id != MAPS[0] else []),
     ]
-    return "_".join([query.indicator.id, area or levels[0], period, *variants, release.id]) + f".{format}"
+    return "_".join([indicators, area or levels[0], period, *variants, release.id]) + f".{format}"
 
 
 def _as_plain_text() -> pl.Expr:

@@ -173,12 +173,14 @@ def outlook(
     per: float = PER_THOUSAND,
     *,
     variance: ArrayLike = 0.0,
+    dispersion: ArrayLike = 1.0,
 ) -> Outlook:
     """Odds that the mean of the twelve months up to the due date is at the target, from a log-linear trend.
 
     `events` and `expected` have shape (…, months), oldest first, NaN where a month is missing; `expected` are
     person-years (or trials) times the month's season. `months_to_due`: months from the last one to the last one
-    before the due date; `variance`: error variance of a year's count by rounding, in events².
+    before the due date; `variance`: error variance of a year's count by rounding, in events²; `dispersion`: by how much
+    events vary more than independent ones as known from elsewhere (`kpis.clustering`), the least that is assumed here.
 
     The trend is `trend.rate_trend` (Poisson, quasi-Poisson errors), its slope b shrunken towards none: a prior of
     mean 0 and standard deviation 0.05 keeps three noisy years of a small area from promising the moon. The logarithm
@@ -192,7 +194,7 @@ def outlook(
     is_there = (o >= 0) & (e > 0)
     o, e = np.where(is_there, o, np.nan), np.where(is_there, e, np.nan)
     years = np.arange(o.shape[-1]) / 12.0
-    trend = rate_trend(o, e, years)
+    trend = rate_trend(o, e, years, known_dispersion=dispersion)
     estimated, its_variance = np.log(trend.ratio.value), trend.standard_error**2
     weight_of_data = SLOPE_DEVIATION**2 / (SLOPE_DEVIATION**2 + its_variance)
     slope = weight_of_data * estimated
@@ -204,7 +206,7 @@ def outlook(
         level = np.log(total) - np.log((weight / np.exp(slope * middle)[..., None]).sum(axis=-1))
         at_due = (o.shape[-1] - 1 + np.asarray(months_to_due, dtype=float) - 5.5) / 12.0
         centre = level + slope * (at_due - middle)
-        spread = np.maximum(trend.dispersion, 1.0)
+        spread = np.maximum(trend.dispersion, np.maximum(dispersion, 1.0))
         year = 12.0 * np.nanmean(np.where(is_there, e, np.nan), axis=-1) * np.exp(centre)
         noise = np.asarray(variance, dtype=float)
         error = np.sqrt(
@@ -227,18 +229,25 @@ def months_to_due(goal: Goal, last_month: date) -> int:
 
 
 def contributions(
-    events: ArrayLike, at_risk: ArrayLike, target: float, better: Better, per: float = PER_THOUSAND
+    events: ArrayLike,
+    at_risk: ArrayLike,
+    target: float,
+    better: Better,
+    per: float = PER_THOUSAND,
+    *,
+    variance: ArrayLike = 0.0,
+    dispersion: ArrayLike = 1.0,
 ) -> Interval:
     """Each municipality's part of the distance to a common goal, in events: O − target·n/per (signs of "lower").
 
     The parts add up to the distance of the whole; a part below 0 carries others. Limits are those of its own count
-    (`rates.crude_rate`), target known. Areas on the last axis.
+    (`rates.crude_rate`, with its error variance by rounding and its dispersion), target known. Areas on the last axis.
     """
     if better == "neither":
         raise ValueError('better is "neither"; a goal needs a direction: "lower" or "higher"')
     sign = 1.0 if better == "lower" else -1.0
     n = np.asarray(at_risk, dtype=float)
-    own = crude_rate(events, n, 1.0)
+    own = crude_rate(events, n, 1.0, extra_variance=variance, dispersion=dispersion)
     allowed = target / per
     distance = [sign * (rate - allowed) * n for rate in (own.value, own.lower, own.upper)]
     lower, upper = (distance[1], distance[2]) if sign > 0 else (distance[2], distance[1])

@@ -24,6 +24,7 @@ from kpis.release import AGE_BANDS
 
 Kind = Literal["rate", "proportion", "ratio", "median"]
 Better = Literal["lower", "higher", "neither"]
+CheckerRole = Literal["clinical_coding", "municipal_practice", "register_data"]
 Language = Literal["da", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -63,12 +64,18 @@ class Measure:
     """A count of the release that an indicator can name."""
 
     name: str
-    table: str  # cube, municipality_month, population or goal
+    table: str  # cube, municipality_month, population, welfare or goal
     deliveries: tuple[str, ...]  # kinds that must be delivered for the count to exist
     is_followed: bool = False  # complete only 30 days after the month has ended
     is_about_acute_places: bool = False  # has no meaning where a municipality has none
     is_decided: bool = False  # set by somebody, so that a process chart has nothing to say about it
     is_unknown_when_absent: bool = False  # a municipality without any is not known, where others are zero
+    statbank: tuple[str, str] | None = None  # of `welfare`: StatBank table, and measure in the release
+
+    @property
+    def is_yearly(self) -> bool:
+        """Whether it is known for whole calendar years only."""
+        return self.table == "welfare"
 
 
 def _measures() -> dict[str, Measure]:
@@ -102,6 +109,7 @@ def _measures() -> dict[str, Measure]:
             )
         ),
         Measure("days_after_ready", "municipality_month", ("faerdigbehandlede",)),
+        Measure("n_home_visited", "welfare", (), statbank=("AED10A", "preventive_home_visits")),
         # Counted by evaluating the goals' own indicators, whose deliveries decide whether a goal is assessed.
         *(Measure(name, "goal", ()) for name in ("n_goal", "n_goal_on_track")),
         Measure("person_years", "population", ()),
@@ -135,6 +143,17 @@ class Population(_Part):
     age_from: int = 0
     age_to: int | None = None  # last age that is counted; none = no upper end
     sex: Literal[0, 1, 2] = 0  # 0 = both
+
+    @property
+    def bands(self) -> slice:
+        """Positions in `release.AGE_BANDS` of the ages that are counted."""
+        stop = len(AGE_BANDS) if self.age_to is None else AGE_BANDS.index(self.age_to + 1)
+        return slice(AGE_BANDS.index(self.age_from), stop)
+
+    @property
+    def sexes(self) -> slice:
+        """Positions of the sexes that are counted, men at 0 and women at 1."""
+        return slice(self.sex - 1, self.sex) if self.sex else slice(0, 2)
 
 
 class Diagnoses(_Part):
@@ -201,10 +220,14 @@ class Indicator(_Part):
     population: Population = Population()
     diagnoses: Diagnoses | None = None
     disclosure: Disclosure | None = None
+    # In the unit of the indicator: what lies nearer to the reference, or to the own past, is no verdict however sure.
+    # About a twentieth of the country's level: less than goals ask for, and than municipalities differ by anyway.
+    smallest_difference: float = Field(default=0.0, ge=0.0)
     counterweights: tuple[str, ...] = ()  # indicators that would tell if this one improved at others' cost
     confidence: Confidence  # of the definition: does an authority's text stand behind it?
     author: str
-    checker: str | None = None  # none = nobody but the author has checked it yet
+    checker_role: CheckerRole  # the knowledge a checker needs who is not the author
+    checker: str | None = None  # who has checked it, a person or an office; none = nobody yet, and the page says so
     reviewed: date
     next_review: date
     change: tuple[Change, ...] = Field(min_length=1)  # newest first
@@ -232,6 +255,11 @@ class Indicator(_Part):
     def can_be_standardised(self) -> bool:
         """Whether age and sex of the events are known and a standard is named."""
         return self.standard is not None
+
+    @property
+    def is_yearly(self) -> bool:
+        """Whether the figure exists for whole calendar years only."""
+        return any(measure.is_yearly for measure in self.measures)
 
     @property
     def measures(self) -> tuple[Measure, ...]:

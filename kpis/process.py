@@ -14,7 +14,7 @@ intervention, the break of 2019). No moving range, run or trend crosses a phase 
 *Provisional* months (still being reported) are drawn but neither set limits nor give signals.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,12 @@ class ProcessChart:
     direction: IntArray
     is_trial: BoolArray
     is_judged: BoolArray
+
+    def without(self, months: npt.ArrayLike) -> "ProcessChart":
+        """The same chart without the signals of some months, a mask of shape (…, months)."""
+        return replace(
+            self, signal=np.where(months, "", self.signal), direction=np.where(months, np.int64(0), self.direction)
+        )
 
     def variation(self, better: Better) -> StrArray:
         """Per point: "none", "improvement", "concern", or "rise"/"fall" where neither direction is better."""

@@ -1,19 +1,22 @@
 """How far goals have come in a release: value, path, odds, and which municipality makes which part of the distance."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kpis import goal as goals_of
-from kpis.area import Area, areas
-from kpis.assess import seasonal_exposure
-from kpis.evaluate import Query, evaluate, newest_period, rounding_noise
+from kpis.area import Area, Map, areas
+from kpis.assess import assess_change, seasonal_exposure
+from kpis.clustering import national_clustering
+from kpis.evaluate import Query, evaluate, newest_period
 from kpis.goal import Goal, contributions, front_runners, goal_area, months_to_due, outlook, status
 from kpis.indicator import Indicator, load_indicators
 from kpis.period import Period, add_months, breaks_within, periods_between
 from kpis.rates import LEVEL_95, Interval, normal_quantile
-from kpis.release import Release
+from kpis.release import Release, per_release
+from kpis.rounding import rounding_noise
 from kpis.verdict import judge_path
 
 PROGRESS = pl.Schema(
@@ -43,6 +46,9 @@ PROGRESS = pl.Schema(
         "odds": pl.Float64,  # probability of being at the target then; null where the series is too short
         # across_break: a break in the data lies before the due date, and nobody knows what it does to the figure
         "outlook_note": pl.String,
+        # What the limits of the monthly process chart promise unless the process changes: passes (the target is always
+        # reached), fails (never), either (it is luck); not_assessed. Two icons, variation and assurance, say the rest.
+        "assurance": pl.String,
     }
 )
 
@@ -70,7 +76,26 @@ def progress(release: Release, period: Period | None = None) -> pl.DataFrame:
     cross it.
     """
     judged = period or Period.containing(newest_period(release).last, "rolling12")
-    return pl.DataFrame([_progress(release, one, judged) for one in goals_of.goals(release)], schema=PROGRESS)
+    wanted = goals_of.goals(release)
+    rows = [_progress(release, one, judged) for one in wanted]
+    promised = _assurance(release, wanted, judged)
+    return pl.DataFrame([row | {"assurance": promised.get(row["goal_id"], "not_assessed")} for row in rows], PROGRESS)
+
+
+def _assurance(release: Release, wanted: Sequence[Goal], period: Period) -> dict[str, str]:
+    """Goal id → what the monthly limits of its area promise; the areas of one indicator are charted together."""
+    placed = [(one, area) for one in wanted if (area := goal_area(release, one)) is not None]
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(one.indicator for one, _ in placed):
+        indicator = load_indicators().get(name)
+        if indicator is None or indicator.better == "neither":
+            continue
+        same = [(one, area) for one, area in placed if one.indicator == name]
+        chart = assess_change(release, indicator, [area for _, area in same], last=period.last).chart
+        targets = np.array([one.target_value for one, _ in same])
+        words = chart.assurance(targets, indicator.better)
+        found |= {one.goal_id: str(word) for (one, _), word in zip(same, words, strict=True)}
+    return found
 
 
 def _progress(release: Release, one: Goal, period: Period) -> dict[str, Any]:
@@ -136,7 +161,17 @@ def _outlook(
     found = evaluate(release, Query(indicator, (area,), months))
     events = found["numerator"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     exposure = seasonal_exposure(release, indicator, found)
-    ahead = outlook(events, exposure, one.target_value, horizon, indicator.better, indicator.per, variance=noise)
+    clustered = national_clustering(release, indicator)
+    ahead = outlook(
+        events,
+        exposure,
+        one.target_value,
+        horizon,
+        indicator.better,
+        indicator.per,
+        variance=noise,
+        dispersion=clustered,
+    )
     shown = {
         "forecast": ahead.forecast,
         "forecast_lower": ahead.lower,
@@ -148,6 +183,33 @@ def _outlook(
         **{name: None if np.isnan(value) else float(value) for name, value in shown.items()},
         "outlook_note": "across_break" if is_across else "",
     }
+
+
+def standardised_target(release: Release, one: Goal, period: Period) -> float | None:
+    """Return the target of a goal on the scale of the standardised rate; the target itself for other kinds.
+
+    Goals are set and judged as counted. Where areas are shown standardised, the target is moved as far as the value of
+    the goal's own area is by the standardisation in the period: target × standardised ÷ crude. None where that area
+    has no value.
+    """
+    area, indicator = goal_area(release, one), load_indicators().get(one.indicator)
+    if area is None or indicator is None:
+        return None
+    if not indicator.can_be_standardised:
+        return one.target_value
+    crude, standardised = (
+        _values(release, indicator, area.level, area.map_id, period, wanted)[area.code] for wanted in (False, True)
+    )
+    return one.target_value * standardised / crude if crude and standardised is not None else None
+
+
+@per_release
+def _values(
+    release: Release, indicator: Indicator, level: str, map_id: Map, period: Period, standardised: bool
+) -> dict[str, float | None]:
+    """Value of every area of a level by code: every municipality may have a goal of its own."""
+    found = evaluate(release, Query(indicator, areas(release, level, map_id), (period,), standardised=standardised))
+    return dict(zip(found["area_code"], found["value"], strict=True))
 
 
 def goal_contributions(release: Release, one: Goal, period: Period | None = None) -> pl.DataFrame:
@@ -164,12 +226,21 @@ def goal_contributions(release: Release, one: Goal, period: Period | None = None
         return pl.DataFrame(schema=CONTRIBUTIONS)
     judged = period or Period.containing(newest_period(release).last, "rolling12")
     members = tuple(m for m in areas(release, "municipality", area.map_id) if m.code in area.municipalities)
-    found = evaluate(release, Query(indicator, members, (judged,)))
+    query = Query(indicator, members, (judged,))
+    found = evaluate(release, query)
     events, at_risk, value, lower, upper = (
         found[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         for name in ("numerator", "denominator", "value", "lower", "upper")
     )
-    parts = contributions(events, at_risk, one.target_value, indicator.better, indicator.per)
+    parts = contributions(
+        events,
+        at_risk,
+        one.target_value,
+        indicator.better,
+        indicator.per,
+        variance=rounding_noise(release, query).numerator[:, 0, 0],
+        dispersion=national_clustering(release, indicator),
+    )
     # √ makes the chance of a rate as large everywhere; half the width of its limits there is z standard errors.
     root = np.sqrt(np.stack([value, lower, upper]))
     front = front_runners(root[0], (root[2] - root[1]) / (2 * normal_quantile(LEVEL_95)), indicator.better)

@@ -1,10 +1,12 @@
 """How far published counts lie from the true ones: the error variance of the rounding, for intervals and limits.
 
-Published counts are rounded in chains (manifest `protection.chain`): within a diagnosis group, municipality, age
-class and calendar year the cells are ordered by month, sex and age, and the sum of any run of neighbouring cells is
-off by less than the base, with variance `chain_variance` (events²). What an estimate adds up is a number of such runs,
-whose errors are independent of each other. A chain of true zeros stays zero, so that no more chains than events can
-be off: the variance of a count O that touches k runs is chain_variance × min(k, O).
+Published counts are rounded so that the sums that are shown come out right (`etl.balance`). The error of such a sum –
+a diagnosis group, or the groups of an indicator, in an age class of a municipality, over whole quarters or years – has
+the variance `chain_variance` (events², manifest `protection`), about the same for a hundred events as for a thousand.
+That is one *run*. Sums that are not balanced by themselves, such as one sex or one age band, err as much as several
+runs; how many was measured on the demo country (tests/kpis/test_protection.py holds it). A cell that is truly empty
+stays zero, so that hardly more runs than events can be off: the variance of a count O that is worth k runs is
+chain_variance × min(k, O + 1). The one more is for what a published zero may hide.
 
 Releases without protection, or without these words in the manifest, have variance 0.
 """
@@ -20,45 +22,59 @@ from kpis.period import Period
 from kpis.release import AGE_BANDS, Release
 
 CLASSES = (0, 18, 65)
-"""Lower ends of the age classes of a chain, in years."""
-PARTS = {"n_admission": 2, "n_index": 2}
-"""Counts that are published as the sum of two that were rounded apart."""
+"""Lower ends of the age classes of which sums are balanced, in years."""
 EXACT = ("place_days_normed", "place_days_available", "days_reported", "days_over_capacity")
 """Counts of operation, which tell nothing of persons and are not rounded."""
 
 
+def in_short(release: Release) -> str:
+    """How the counts of a release are protected, in a word or two for every row of a file."""
+    told = release.manifest["protection"]
+    base = f", base {told['base']}" if told.get("base", 1) > 1 else ""
+    return f"{told.get('method', 'none')}{base}"
+
+
 def chain_variance(release: Release) -> float:
-    """Error variance of one run of a chain, in events²; 0 in a release that is not protected."""
+    """Error variance of one run, in events²; 0 in a release that is not protected."""
     return float(release.manifest["protection"].get("chain_variance", 0))
 
 
 def rounding_variance(release: Release, runs: ArrayLike, count: ArrayLike) -> FloatArray:
-    """Error variance of published counts that touch `runs` runs of chains; shapes broadcast, NaN counts stay NaN."""
-    touched = np.minimum(np.asarray(runs, dtype=float), np.asarray(count, dtype=float))
+    """Error variance of published counts that are worth `runs` runs; shapes broadcast, NaN counts stay NaN."""
+    touched = np.minimum(np.asarray(runs, dtype=float), np.asarray(count, dtype=float) + 1)
     return chain_variance(release) * touched
 
 
-def cube_runs(measure: Measure, bands: Collection[int], sexes: int, period: Period) -> int:
-    """Runs that one group of one municipality is cut into by a selection of age bands (positions) and 1 or 2 sexes.
+def cube_runs(bands: Collection[int], sexes: int, period: Period, groups: int = 1) -> int:
+    """Runs that the sum of diagnosis groups of one municipality is worth, for age bands (positions) and 1 or 2 sexes.
 
-    A whole age class of both sexes is one run a year; a whole class of one sex one run a month; a part of a class one
-    run a month and sex.
+    `groups`: how many groups are added up that an indicator adds up as well, so that their sum is balanced; of what
+    several indicators add up, see `kpis.rounding.scope_runs`.
     """
+    months, years = _months(period), _years(period)
+    is_of_quarters = period.first.month % 3 == 1 and months % 3 == 0
     runs = 0
-    months = _months(period)
     ends = (*CLASSES[1:], None)
     for start, end in zip(CLASSES, ends, strict=True):
         of_class = {position for position, age in enumerate(AGE_BANDS) if age >= start and (end is None or age < end)}
-        chosen = of_class & set(bands)
-        if chosen == of_class:
-            runs += _years(period) if sexes == 2 else months
+        chosen = len(of_class & set(bands))
+        if chosen == len(of_class) and sexes == 2:
+            runs += years if is_of_quarters else years + min(groups - 1, 1)
+        elif chosen == len(of_class):
+            runs += min(groups * min(months, 3 * years), 8 * years)
         elif chosen:
-            runs += months * sexes
-    return runs * PARTS.get(measure.name, 1)
+            of_band = min(groups * cell_runs(period), 16 * years)
+            runs += of_band * min(chosen, len(of_class) - chosen + 1)
+    return runs
+
+
+def cell_runs(period: Period) -> int:
+    """Runs that one diagnosis group in one age band of a municipality is worth, one sex or both."""
+    return min(_months(period), 5 * _years(period))
 
 
 def monthly_runs(measure: Measure, categories: int, period: Period) -> int:
-    """Runs that a measure of municipality_month is cut into for one municipality: one a year and category."""
+    """Runs that a measure of municipality_month is worth for one municipality: one a year and category."""
     return 0 if measure.name in EXACT else categories * _years(period)
 
 

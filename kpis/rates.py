@@ -8,6 +8,11 @@ Published counts may be disclosure-protected (rounded), so that a count carries 
 of chance. Each function takes it as `extra_variance`, always in units of events², and adds it by squaring and
 adding the half-widths (MOVER, the rule by which Newcombe joins intervals; Zou & Donner 2008), so that the
 interval keeps its skewness and a count of 0 works.
+
+Events of one citizen come together (admitted, readmitted), so that counts vary more than independent events would.
+`dispersion` is by how much: variance ÷ that of independent events, 1 = independent. A count O is then worth
+O/dispersion independent events; the method is applied to these and its limits are multiplied back (the effective
+sample size of survey statistics, Kish 1965; quasi-Poisson).
 """
 
 from dataclasses import dataclass
@@ -118,16 +123,19 @@ def crude_rate(
     confidence: float = LEVEL_95,
     *,
     extra_variance: ArrayLike = 0.0,
+    dispersion: ArrayLike = 1.0,
 ) -> Interval:
     """Events per `per` person-years, O/n·per, with Poisson limits (exact under 10 events, Byar from 10).
 
     Source: PHE fingertips methods, `phe_rate`; Breslow & Day 1987. More events than person-years is legal
-    (several admissions per person). No population, negative or missing numbers: "undefined".
+    (several admissions per person). No population, negative or missing numbers: "undefined". With `dispersion` the
+    limits are those of O/dispersion events, times dispersion; ten *effective* events are then what Byar needs.
     """
-    o, n, extra = _broadcast(events, person_years, extra_variance)
+    o, n, extra, spread = _broadcast(events, person_years, extra_variance, dispersion)
     is_defined = (o >= 0) & (n > 0)
     o, n = np.where(is_defined, o, 0.0), np.where(is_defined, n, 1.0)
-    lower, upper, method = poisson_limits(o, confidence)
+    lower, upper, method = poisson_limits(o / spread, confidence)
+    lower, upper = lower * spread, upper * spread
     lower, upper = _with_extra(o, lower, upper, extra, confidence)
     return _interval(o / n * per, lower / n * per, upper / n * per, _status(is_defined), method)
 
@@ -140,22 +148,24 @@ def proportion(
     *,
     extra_variance: ArrayLike = 0.0,
     extra_variance_trials: ArrayLike = 0.0,
+    dispersion: ArrayLike = 1.0,
 ) -> Interval:
     """Share of trials with the event, x/n·per, with Wilson's limits clamped to 0–per.
 
     Source: Wilson 1927; Newcombe 1998; PHE `phe_proportion`. x = 0 has lower limit 0 and x = n upper limit
     `per`, exactly. No trials, more events than trials, negative or missing numbers: "undefined". Where the
     trials are protected counts too, `extra_variance_trials` is theirs; it counts p² times (delta method,
-    errors independent of each other).
+    errors independent of each other). With `dispersion` the limits are those of n/dispersion trials.
     """
-    x, n, extra, extra_n = _broadcast(events, trials, extra_variance, extra_variance_trials)
+    x, n, extra, extra_n, spread = _broadcast(events, trials, extra_variance, extra_variance_trials, dispersion)
     is_defined = (x >= 0) & (n > 0) & (x <= n)
     x, n = np.where(is_defined, x, 0.0), np.where(is_defined, n, 1.0)
     z = normal_quantile(confidence)
     share = x / n
-    middle, half = 2.0 * x + z**2, z * np.sqrt(z**2 + 4.0 * x * (1.0 - share))
-    lower = np.where(x == 0, 0.0, (middle - half) / (2.0 * (n + z**2)))
-    upper = np.where(x == n, 1.0, (middle + half) / (2.0 * (n + z**2)))
+    worth, of = x / spread, n / spread
+    middle, half = 2.0 * worth + z**2, z * np.sqrt(z**2 + 4.0 * worth * (1.0 - share))
+    lower = np.where(x == 0, 0.0, (middle - half) / (2.0 * (of + z**2)))
+    upper = np.where(x == n, 1.0, (middle + half) / (2.0 * (of + z**2)))
     lower, upper = _with_extra(share, lower, upper, (extra + share**2 * extra_n) / n**2, confidence)
     method = np.full(share.shape, "wilson")
     return _interval(share * per, lower * per, np.minimum(upper, 1.0) * per, _status(is_defined), method)
@@ -169,6 +179,7 @@ def direct_rate(
     confidence: float = LEVEL_95,
     *,
     extra_variance: ArrayLike = 0.0,
+    dispersion: ArrayLike = 1.0,
 ) -> Interval:
     """Directly standardised rate per `per`: Σ wᵢOᵢ/nᵢ / Σwᵢ over the last axis, limits by Dobson with Byar.
 
@@ -192,7 +203,7 @@ def direct_rate(
     slope = share / np.where(n > 0, n, 1.0)
     total = np.where(has_weight, o, 0.0).sum(axis=-1)
     value = (slope * o).sum(axis=-1)
-    lower, upper = _dobson(value, (slope**2 * o).sum(axis=-1), total, confidence)
+    lower, upper = _dobson(value, (slope**2 * o).sum(axis=-1), total, confidence, np.asarray(dispersion, dtype=float))
     lower, upper = _with_extra(value, lower, upper, (slope**2 * extra).sum(axis=-1), confidence)
     method = np.full(value.shape, "dobson-byar")
     return _interval(value * per, lower * per, upper * per, _status(is_defined, total), method)
@@ -352,11 +363,17 @@ def _shares(weights: FloatArray) -> FloatArray:
 
 
 def _dobson(
-    value: FloatArray, variance: FloatArray, total: FloatArray, confidence: float
+    value: FloatArray,
+    variance: FloatArray,
+    total: FloatArray,
+    confidence: float,
+    dispersion: FloatArray | float = 1.0,
 ) -> tuple[FloatArray, FloatArray]:
-    lower, upper = byar_limits(total, confidence)
-    scale = np.sqrt(variance / np.where(total > 0, total, 1.0))
-    return value + scale * (lower - total), value + scale * (upper - total)
+    """Limits around a standardised value; `total` events have `variance` when independent."""
+    worth = total / dispersion
+    lower, upper = byar_limits(worth, confidence)
+    scale = np.sqrt(variance / np.where(total > 0, total, 1.0)) * dispersion
+    return value + scale * (lower - worth), value + scale * (upper - worth)
 
 
 def _with_extra(

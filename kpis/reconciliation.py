@@ -45,6 +45,9 @@ RECONCILED = pl.Schema(
     }
 )
 
+COMPARED = ("alike", "differs", "beside")
+"""Comparisons in which both figures are there."""
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -120,7 +123,7 @@ def _reconciled(release: Release, row: Mapping[str, Any]) -> dict[str, Any]:
         return shown | {"official": official, "comparison": "no_area", "reasons": ""}
     (ours,) = evaluate(release, Query(indicator, (area,), (period,))).iter_rows(named=True)
     comparison = _comparison(official, ours)
-    is_compared = comparison in ("alike", "differs", "beside")
+    is_compared = comparison in COMPARED
     difference = ours["value"] - official if is_compared else None
     return shown | {
         "area_name": area.name,

@@ -275,6 +275,7 @@ class CodeList:
     name_da: str
     name_en: str
     source: str
+    source_da: str
     confidence: Confidence
     note: str
     groups: tuple[DiagnosisGroup, ...]

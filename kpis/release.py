@@ -141,6 +141,25 @@ def release_problem(data_dir: Path) -> str | None:
     return _looked_at(data_dir).problem
 
 
+@per_release
+def release_before(release: Release) -> Release | None:
+    """The newest sound kept release that is older than `release` and no less protected; None without one.
+
+    Of an unprotected release not even a difference may be shown beside a protected one.
+    """
+    for path in sorted(release.path.parent.glob("v*.duckdb"), reverse=True):
+        if path.name >= release.path.name:
+            continue
+        try:
+            found = open_file(path)
+        except ReleaseError as error:
+            _log.warning("%s", error)
+            continue
+        if found.manifest["protection"]["method"] != "none" or release.manifest["protection"]["method"] == "none":
+            return found
+    return None
+
+
 def _looked_at(data_dir: Path) -> _Watch:
     with _watches_lock:
         watch = _watches.setdefault(data_dir.resolve(), _Watch())

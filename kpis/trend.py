@@ -70,14 +70,16 @@ def rate_trend(
     person_years: ArrayLike,
     times: ArrayLike | None = None,
     confidence: float = LEVEL_95,
+    *,
+    known_dispersion: ArrayLike = 1.0,
 ) -> RateTrend:
     """Rate ratio per year: Poisson log-linear model with offset ln(person-years), quasi-Poisson errors.
 
-    ln μ = a + b·t + ln n, fitted by maximum likelihood (R and statsmodels `glm`); the variance is multiplied
-    by the dispersion, but never made smaller than chance (floor 1). Where the dispersion is used the limits
-    are Student's t on k − 2 degrees of freedom, else normal. `times` in years, default 0, 1, 2, ….
-    "undefined" with fewer than 3 points, or when all events fall at the first or the last point (the ratio
-    would be 0 or infinite).
+    ln μ = a + b·t + ln n, fitted by maximum likelihood (R and statsmodels `glm`); the variance is multiplied by the
+    dispersion, but never made smaller than chance (floor 1), or than `known_dispersion`: one that was found elsewhere,
+    where it could be seen that events of different points go together. Where the own dispersion is used the limits are
+    Student's t on k − 2 degrees of freedom, else normal. `times` in years, default 0, 1, 2, …. "undefined" with fewer
+    than 3 points, or when all events fall at the first or the last point (the ratio would be 0 or infinite).
     """
     o, n = np.broadcast_arrays(np.asarray(events, dtype=float), np.asarray(person_years, dtype=float))
     t = np.arange(float(o.shape[-1])) if times is None else np.asarray(times, dtype=float)
@@ -100,8 +102,9 @@ def rate_trend(
     freedom = np.maximum(points - 2, 1)
     pearson = np.where(fitted > 0, (o - fitted) ** 2 / np.where(fitted > 0, fitted, 1.0), 0.0).sum(axis=-1)
     dispersion = np.where(is_defined, pearson / freedom, np.nan)
-    error = np.sqrt(np.maximum(dispersion, 1.0) / information)
-    is_wide = dispersion > 1.0
+    floor = np.maximum(np.asarray(known_dispersion, dtype=float), 1.0)
+    error = np.sqrt(np.maximum(dispersion, floor) / information)
+    is_wide = dispersion > floor
     quantile = np.where(is_wide, special.stdtrit(freedom, 0.5 + confidence / 2.0), normal_quantile(confidence))
     deviate = np.abs(slope) / error
     p_value = 2.0 * np.where(is_wide, special.stdtr(freedom, -deviate), special.ndtr(-deviate))
@@ -111,7 +114,7 @@ def rate_trend(
         limits[1],
         limits[2],
         np.where(is_defined, "ok", "undefined"),
-        np.where(is_wide, "quasi-poisson", "poisson"),
+        np.where(is_wide | (floor > 1.0), "quasi-poisson", "poisson"),
     )
     return RateTrend(ratio, np.where(is_defined, error, np.nan), dispersion, np.where(is_defined, p_value, np.nan))
 

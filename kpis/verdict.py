@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from kpis.compare import Attainment, Better, Dispersion, category_of_z
+from kpis.compare import Attainment, Better, category_of_z
+from kpis.dispersion import Dispersion
 from kpis.effect import Effect
 from kpis.process import ProcessChart
 from kpis.rates import LEVEL_95, StrArray
@@ -120,14 +122,20 @@ class Verdicts:
         return np.isin(self.id, [verdict.id for verdict in VOCABULARY if verdict.shouts])
 
 
-def judge_level(dispersion: Dispersion, better: Better, status: StrArray | None = None) -> Verdicts:
-    """Each area against the reference, by the funnel limits of a `compare.ratio_dispersion` or the like.
+def judge_level(
+    dispersion: Dispersion,
+    better: Better,
+    status: StrArray | None = None,
+    *,
+    is_trifle: npt.ArrayLike = False,
+) -> Verdicts:
+    """Each area against the reference, by the funnel limits of a `dispersion.ratio_dispersion` or the like.
 
     Beyond the 99.8 % limits with overdispersion: "much_…"; beyond the 95 % limits: "better" or "worse"
     ("higher", "lower" where neither direction is better); else "as_expected", unless the area is so small
     that chance alone spans a doubling or a halving: "cannot_tell". `status` of the shown estimate
     (`Interval.status`): where it is not "ok", or there is no z, the verdict is "not_assessed" and the status
-    is the reason.
+    is the reason. `is_trifle`: so near to the reference that nobody need hear of it, "as_expected" however sure.
     """
     category = category_of_z(dispersion.adjusted_z)
     if better == "neither":
@@ -144,13 +152,14 @@ def judge_level(dispersion: Dispersion, better: Better, status: StrArray | None 
     word = np.select(
         [
             is_missing,
+            np.broadcast_to(is_trifle, category.shape),
             category == "high_998",
             category == "low_998",
             category == "high_95",
             category == "low_95",
             is_small,
         ],
-        ["not_assessed", far_up, far_down, up, down, "cannot_tell"],
+        ["not_assessed", "as_expected", far_up, far_down, up, down, "cannot_tell"],
         "as_expected",
     )
     why_missing = np.where(known == "ok", "no_reference", known)
@@ -161,8 +170,8 @@ def judge_change(chart: ProcessChart, better: Better) -> Verdicts:
     """Each series against its own past: the signal of its newest month that is not provisional.
 
     The result has the leading shape. A signal is any rule of `ProcessChart`. "cannot_tell" while the phase
-    has only trial limits (fewer than 13 months), "not_assessed" without a single month. By chance about 2 of
-    100 unchanged series signal at a given month.
+    has only trial limits (fewer than 13 months), "not_assessed" without a single month. By chance about 2 of 100
+    unchanged series signal at a given month.
     """
     words = {"improvement": "improving", "concern": "worsening", "rise": "rising", "fall": "falling"}
     months = chart.value.shape[-1]

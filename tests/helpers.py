@@ -210,6 +210,7 @@ def _country(seed: int) -> dict[str, pl.DataFrame]:
         ),
         "service": _services(codes, has_places),
         "length_of_stay": _length_of_stay(),
+        "welfare": _home_visits(codes, persons),
         "official_figure": to_frame(
             "official_figure",
             [("preventable_admissions_65plus", "region", "1084", "2023", None, None, 71.0, "Region Hovedstaden")],
@@ -355,6 +356,17 @@ def _length_of_stay() -> pl.DataFrame:
         for group in _ACUTE_65
     ]
     return to_frame("length_of_stay", rows)
+
+
+def _home_visits(codes: pl.Series, persons: np.ndarray) -> pl.DataFrame:
+    """One in five of the citizens of 75 and over was visited, every year."""
+    older = persons[:, :, AGE_BANDS.index(75) :].sum(axis=(1, 2))
+    rows = [
+        (code, str(year), "AED10A", "preventive_home_visits", float(round(number / 5)))
+        for code, number in zip(codes, older, strict=True)
+        for year in range(DATA_FROM.year, AS_OF.year)
+    ]
+    return to_frame("welfare", rows)
 
 
 def _services(codes: pl.Series, has_places: np.ndarray) -> pl.DataFrame:

@@ -14,10 +14,10 @@ ALLOWED = {"kpis": {"kpis"}, "etl": {"etl", "kpis"}, "dashboard": {"dashboard", 
 ROOMS = {
     "duckdb": ("kpis/release.py", "etl/warehouse.py"),
     "dash": ("dashboard/",),
-    "dash_bootstrap_components": ("dashboard/",),
+    "dash_bootstrap_components": (),  # pages are plain HTML and drawings: neither its scripts nor those of plotly are sent
     "flask": ("dashboard/",),
-    "plotly": ("dashboard/figures/",),
-    "xlsxwriter": ("etl/template.py", "kpis/export.py"),
+    "plotly": (),
+    "xlsxwriter": ("etl/template.py", "etl/synthetic/", "kpis/export.py"),
 }
 
 

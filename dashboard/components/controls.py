@@ -1,11 +1,12 @@
 """Controls. Each is a link or a list of links: a choice is made by going to another address."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dash import html
 
 from dashboard.components.attributes import aria, data
+from dashboard.components.markup import Tag
 
 
 class Option(NamedTuple):
@@ -18,14 +19,12 @@ class Option(NamedTuple):
 
 def select(name: str, label: str, options: Sequence[Option]) -> html.Div:
     """Return a native select whose options carry addresses; ``assets/2_own/navigate.js`` goes there."""
+    addresses: list[Any] = [
+        Tag("option", option.label, value=option.href, selected=option.is_chosen) for option in options
+    ]
     control = html.Select(
-        # React remembers which option was chosen first: a new key per choice shows the one of this view.
-        [
-            html.Option(option.label, value=option.href, selected="selected" if option.is_chosen else None)
-            for option in options
-        ],
+        addresses,
         id=name,
-        key="|".join(option.href for option in options if option.is_chosen),
         className="form-select form-select-sm",
         **data(choice=name),
     )

@@ -40,13 +40,13 @@ def page(
 
 
 def _header(selection: Selection, words: Words) -> html.Header:
-    own = selection.on_page("area") if selection.area else None
-    links = [
-        ("find", "shell.nav_find", Selection(lang=selection.lang, map=selection.map), selection.page == "front"),
-        *([("overview", "shell.nav_overview", own, selection.page == "area")] if own else []),
-        ("compare", "shell.nav_compare", selection.on_page("compare"), selection.page == "compare"),
-        ("method", "shell.nav_method", selection.on_page("method"), selection.page == "method"),
-    ]
+    pages: list[tuple[Page, Selection]] = [("front", Selection(lang=selection.lang, map=selection.map))]
+    if selection.area:
+        pages.append(("area", selection.of_area(selection.area)))
+    named: tuple[Page, ...] = ("compare", "potential", "acute_places", "data", "method")
+    pages += [(name, selection.on_page(name)) for name in named]
+    here = "area" if selection.page in ("carpet", "depth") else selection.page
+    links = [(name, f"shell.nav_{name}", target, here == name) for name, target in pages]
     nav = html.Nav(
         [
             html.A(

@@ -1,4 +1,4 @@
-"""Inline SVG as a Dash component; Dash's own HTML components have none."""
+"""Inline SVG as a component; Dash's own HTML components have none. ``components.markup`` writes it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from dash.development.base_component import Component
 
 
 class Svg(Component):
-    """A drawing made on the server. The browser half is ``assets/2_own/svg.js``.
+    """A drawing made on the server, inline so that it follows the theme, prints, and scales.
 
     ``markup`` is put into the page as it is: it must come from :mod:`dashboard.figures`, which escapes every text.
     """

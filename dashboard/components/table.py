@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from dash import html
 
 from dashboard.components.attributes import aria
+from dashboard.components.markup import Tag
 
 
 class Row(NamedTuple):
@@ -19,25 +20,27 @@ class Row(NamedTuple):
 def data_table(caption: str, columns: Sequence[str], rows: Sequence[Row], numeric: Sequence[int] = ()) -> html.Div:
     """Return the table; ``columns`` name the row head first, ``numeric`` are places of cells set flush right."""
 
-    def cls(place: int) -> str:
-        return "n" if place in numeric else ""
+    def cls(place: int) -> dict[str, str]:
+        return {"class": "n"} if place in numeric else {}
 
-    head = html.Thead(
-        html.Tr(
-            [html.Th(columns[0], scope="col")]
-            + [html.Th(name, scope="col", className=cls(place)) for place, name in enumerate(columns[1:])]
+    head = [Tag("th", columns[0], scope="col")]
+    head += [Tag("th", name, scope="col", **cls(place)) for place, name in enumerate(columns[1:])]
+    body = [
+        Tag(
+            "tr",
+            [
+                Tag("th", row.head, scope="row"),
+                *(Tag("td", cell, **cls(place)) for place, cell in enumerate(row.cells)),
+            ],
+            **({"class": row.kind} if row.kind else {}),
         )
+        for row in rows
+    ]
+    caption_of_table = Tag("caption", caption, **{"class": "visually-hidden"})
+    table: Any = Tag(
+        "table",
+        [caption_of_table, Tag("thead", Tag("tr", head)), Tag("tbody", body)],
+        **{"class": "data-table"},
     )
-    body = html.Tbody(
-        [
-            html.Tr(
-                [html.Th(row.head, scope="row")]
-                + [html.Td(cell, className=cls(place)) for place, cell in enumerate(row.cells)],
-                className=row.kind,
-            )
-            for row in rows
-        ]
-    )
-    table = html.Table([html.Caption(caption, className="visually-hidden"), head, body], className="data-table")
     # The frame takes focus so that it can be scrolled by keyboard.
     return html.Div(table, className="scroll", tabIndex=0, role="region", **aria(label=caption))

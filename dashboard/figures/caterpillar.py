@@ -1,4 +1,4 @@
-"""Areas by size with their intervals: many as a caterpillar, few as a list of names."""
+"""Areas by size with their intervals: many side by side as a caterpillar, few under each other with their names."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dashboard.figures.plotly import GROUP, MARGIN, OTHERS, OWN, STRONG, axis, layout
-from dashboard.figures.svg import dot, ornament
+from dashboard.figures.scale import Scale, ticks
+from dashboard.figures.svg import NARROW, WIDE, dot, drawing, line, ornament, path, text
 from dashboard.words import Words
 
 NAMED_UP_TO = 30
 """So many areas still get a line and a name each; more are drawn side by side."""
-_ROW = 26
+_ROW = 30.0
+_HEIGHT = {WIDE: 350.0, NARROW: 330.0}
+_RADIUS = {"own": 6.5, "group": 4.5, "others": 3.4}
 
-
-def height(n_areas: int) -> int:
-    """Return the height in pixels that so many areas need."""
-    return 90 + _ROW * n_areas if n_areas <= NAMED_UP_TO else 390
+Row = dict[str, Any]
 
 
 def caterpillar(
@@ -27,165 +26,150 @@ def caterpillar(
     country: tuple[str, float] | None,
     axis_title: str,
     digits: int,
+    label: str,
     words: Words,
-) -> dict[str, Any]:
-    """Return the figure of ``estimates`` (rows of ESTIMATES, one an area) by rising value.
+    width: int = WIDE,
+) -> str:
+    """Draw ``estimates`` (rows of ESTIMATES, one an area; one at least has a value) by rising value.
 
     ``own`` and ``group`` are codes of the areas that stand out; ``country`` is name and value of the line across.
-    Areas without a value are left out: the page names them.
+    Areas without a value are left out: the page names them. ``label`` is what is read aloud.
     """
-    shown = estimates.drop_nulls("value").sort("value", "area_name")
-    is_list = shown.height <= NAMED_UP_TO
-    place, size = ("y", "x") if is_list else ("x", "y")
-    traces = []
-    for kind, (color, width, size_of_dot), codes in (
-        ("others", (OTHERS, 1.2, 6), set(shown["area_code"]) - set(group) - {own}),
-        ("group", (GROUP, 1.8, 7), set(group) - {own}),
-        ("own", (OWN, 2.6, 10), {own}),
-    ):
-        rows = shown.with_row_index("place").filter(pl.col("area_code").is_in(list(codes)))
-        if rows.is_empty():
-            continue
-        spread = {
-            "type": "data",
-            "symmetric": False,
-            "array": (rows["upper"] - rows["value"]).fill_null(0).to_list(),
-            "arrayminus": (rows["value"] - rows["lower"]).fill_null(0).to_list(),
-            "color": color,
-            "thickness": width,
-            "width": 0,
-        }
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "uid": kind,  # becomes the class "traceown", by which the style sheet fits the colour to the theme
-                place: rows["place"].to_list(),
-                size: rows["value"].to_list(),
-                f"error_{size}": spread,
-                "marker": {"color": color, "size": size_of_dot + 2 * (is_list and kind != "own")},
-                "customdata": [_hover(row, digits, words) for row in rows.iter_rows(named=True)],
-                "hovertemplate": "%{customdata}<extra></extra>",
-            }
+    shown = list(estimates.drop_nulls("value").sort("value", "area_name").iter_rows(named=True))
+    kinds = ["own" if r["area_code"] == own else "group" if r["area_code"] in group else "others" for r in shown]
+    low, high = _span(shown, country)
+    draw = _list if len(shown) <= NAMED_UP_TO else _side_by_side
+    return draw(shown, kinds, low, high, country, axis_title, digits, label, words, width)
+
+
+def mark_key(kind: str) -> str:
+    """Draw one mark of the figure for the legend: own, group, others or country."""
+    if kind == "country":
+        return ornament(28, 20, [line(0, 10, 28, 10, "d-across")])
+    return ornament(28, 20, [line(2, 10, 26, 10, f"d-span-{kind}"), dot(14, 10, _RADIUS[kind], f"d-at-{kind}")])
+
+
+def told(row: Row, digits: int, words: Words) -> str:
+    """Return name, value and interval of a row, as they are read when a mark is pointed at."""
+    value = words.number(row["value"], digits)
+    if row["lower"] is None:
+        return f"{row['area_name']}: {value}"
+    return f"{row['area_name']}: {value} ({words.interval(row['lower'], row['upper'], digits)})"
+
+
+def _side_by_side(
+    shown: list[Row],
+    kinds: list[str],
+    low: float,
+    high: float,
+    country: tuple[str, float] | None,
+    axis_title: str,
+    digits: int,
+    label: str,
+    words: Words,
+    width: int,
+) -> str:
+    is_wide, height = width == WIDE, _HEIGHT[width]
+    steps, tick_digits = ticks(low, high, 6)
+    written = [words.number(step, tick_digits) for step in steps]
+    left, right = 14 + 7.4 * max(map(len, written)), width - (110.0 if is_wide else 8.0)
+    top, bottom = 44.0, height - 12.0
+    x = Scale(-1, len(shown), left, right)
+    y = Scale(steps[0], steps[-1], bottom, top)
+    parts = [text(0, 14, axis_title, "d-label")]
+    for step, number in zip(steps, written, strict=True):
+        parts += [line(left, y(step), right, y(step), "d-axis"), text(left - 8, y(step) + 4, number, "d-label", "end")]
+    for kind in ("others", "group", "own"):  # what stands out lies on top
+        for place, (row, its) in enumerate(zip(shown, kinds, strict=True)):
+            if its != kind:
+                continue
+            if row["lower"] is not None:
+                parts.append(line(x(place), y(row["lower"]), x(place), y(row["upper"]), f"d-span-{kind}"))
+            radius = _RADIUS[kind] * (1.0 if is_wide else 0.7)
+            parts.append(dot(x(place), y(row["value"]), radius, f"d-at-{kind}", told(row, digits, words)))
+    if country:
+        name, value = country
+        parts.append(line(left, y(value), right, y(value), "d-across"))
+        number = words.number(value, digits)
+        parts += (
+            [
+                text(right + 8, y(value) - 2, name, "d-label-ink"),
+                text(right + 8, y(value) + 14, number, "d-label-ink"),
+            ]
+            if is_wide
+            else [text(right, y(value) - 5, f"{name} {number}", "d-label-ink", "end")]
         )
-    numbers = axis(tickformat=",~f", range=_span(shown), autorange=False)
-    places = axis(showgrid=False, range=[-1, shown.height])
-    if is_list:
-        places |= {
-            "tickvals": list(range(shown.height)),
-            "ticktext": [
-                f"<b>{name}</b>" if code == own else name
-                for code, name in shown.select("area_code", "area_name").iter_rows()
-            ],
-            "autorange": False,
-            "range": [shown.height - 0.4, -0.6],
-        }
-    else:
-        places |= {"showticklabels": False}
-    return {
-        "data": traces,
-        "layout": layout(
-            words,
-            **{f"{place}axis": places, f"{size}axis": numbers},
-            margin=MARGIN | ({"b": 48} if is_list else {"r": 110}),
-            shapes=_lines(country, size),
-            annotations=[
-                _title(axis_title, is_list),
-                *_country_label(country, size, digits, words),
-                *_own_label(shown, own, is_list),
-            ],
-        ),
-    }
+    if "own" in kinds:
+        place = kinds.index("own")
+        row, is_late = shown[place], place > len(shown) / 2
+        start = y(row["upper"] if row["upper"] is not None else row["value"])
+        parts += [
+            path([(x(place), start - 2), (x(place), max(start - 14, top - 12))], "d-lead"),
+            text(x(place), max(start - 19, top - 16), row["area_name"], "d-label-own", "end" if is_late else "start"),
+        ]
+    return drawing(width, height, label, parts)
 
 
-def _span(shown: pl.DataFrame) -> list[float]:
+def _list(
+    shown: list[Row],
+    kinds: list[str],
+    low: float,
+    high: float,
+    country: tuple[str, float] | None,
+    axis_title: str,
+    digits: int,
+    label: str,
+    words: Words,
+    width: int,
+) -> str:
+    is_wide = width == WIDE
+    row_height = _ROW if is_wide else 44.0
+    top = 26.0 if country else 6.0
+    bottom = top + row_height * len(shown)
+    steps, tick_digits = ticks(low, high, 7 if is_wide else 4)
+    x = Scale(steps[0], steps[-1], *((250.0, width - 150.0) if is_wide else (10.0, width - 14.0)))
+    parts = []
+    for step in steps:
+        parts += [
+            line(x(step), top, x(step), bottom, "d-axis"),
+            text(x(step), bottom + 17, words.number(step, tick_digits), "d-label", "middle"),
+        ]
+    parts.append(text(x.start, bottom + 38, axis_title, "d-label"))
+    if country:
+        name, value = country
+        parts += [
+            line(x(value), top, x(value), bottom, "d-across"),
+            text(x(value), top - 8, f"{name} {words.number(value, digits)}", "d-label-ink", "middle"),
+        ]
+    for number, (row, kind) in enumerate(zip(shown, kinds, strict=True)):
+        middle = top + row_height * number + (row_height / 2 if is_wide else 31.0)
+        cls = "d-label-own" if kind == "own" else "d-label-ink"
+        _, _, numbers = told(row, digits, words).partition(": ")
+        if is_wide:
+            parts += [
+                text(238, middle + 4.5, row["area_name"], cls, "end"),
+                text(x.stop + 14, middle + 4.5, numbers, "d-label"),
+            ]
+        else:
+            parts += [
+                text(0, middle - 13, row["area_name"], cls),
+                text(width, middle - 13, numbers, "d-label", "end"),
+            ]
+        if row["lower"] is not None:
+            parts.append(line(x(row["lower"]), middle, x(row["upper"]), middle, f"d-span-{kind}"))
+        parts.append(dot(x(row["value"]), middle, _RADIUS[kind] + (kind == "others"), f"d-at-{kind}"))
+    return drawing(width, bottom + 46, label, parts)
+
+
+def _span(shown: list[Row], country: tuple[str, float] | None) -> tuple[float, float]:
     """Ends of the axis: every value, and the intervals of all but the few widest, whose lines run off the edge.
 
     One tiny municipality would otherwise squeeze all others into a third of the height.
     """
-    if shown.is_empty():
-        return [0.0, 1.0]
-    values = shown["value"].to_numpy()
-    lower, upper = shown["lower"].drop_nulls().to_numpy(), shown["upper"].drop_nulls().to_numpy()
-    few = shown.height <= NAMED_UP_TO  # a list has room for every line
-    low = min(values.min(), *np.quantile(lower, [0.0 if few else 0.03])) if lower.size else values.min()
-    high = max(values.max(), *np.quantile(upper, [1.0 if few else 0.97])) if upper.size else values.max()
-    margin = 0.05 * ((high - low) or abs(high) or 1.0)
-    return [float(low - margin), float(high + margin)]
-
-
-def _title(text: str, is_list: bool) -> dict[str, Any]:
-    """Say over the plot what its numbers are; along an upright axis one would have to bend the head."""
-    place = {"y": 0, "yanchor": "top", "yshift": -24} if is_list else {"y": 1, "yanchor": "bottom", "yshift": 6}
-    return {
-        "text": text,
-        "showarrow": False,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0,
-        "xanchor": "left",
-        "font": {"size": 12},
-    } | place
-
-
-def mark_key(kind: str) -> str:
-    """Draw one mark of the figure for the legend: own, group or others."""
-    cls, radius = {"own": ("d-last", 5), "group": ("d-group", 4.5), "others": ("d-all", 4)}[kind]
-    return ornament(28, 20, [dot(14, 10, radius, cls)])
-
-
-def _hover(row: dict[str, Any], digits: int, words: Words) -> str:
-    value = words.number(row["value"], digits)
-    if row["lower"] is None:
-        return f"<b>{row['area_name']}</b><br>{value}"
-    return f"<b>{row['area_name']}</b><br>{value} ({words.interval(row['lower'], row['upper'], digits)})"
-
-
-def _lines(country: tuple[str, float] | None, size: str) -> list[dict[str, Any]]:
-    if country is None:
-        return []
-    along = {"x": ("x0", "x1", "y0", "y1"), "y": ("y0", "y1", "x0", "x1")}[size]
-    across = "y" if size == "x" else "x"
-    ends = dict(zip(along, (country[1], country[1], 0, 1), strict=True))
-    return [
-        {"type": "line", **ends, f"{across}ref": "paper", "line": {"color": STRONG, "width": 1.2, "dash": "4px,3px"}}
-    ]
-
-
-def _country_label(country: tuple[str, float] | None, size: str, digits: int, words: Words) -> list[dict[str, Any]]:
-    if country is None:
-        return []
-    between = " " if size == "x" else "<br>"
-    text = f"{country[0]}{between}{words.number(country[1], digits)}"
-    at = (
-        {"x": country[1], "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "center"}
-        if size == "x"
-        else {"x": 1, "xref": "paper", "xshift": 6, "y": country[1], "xanchor": "left", "yanchor": "middle"}
-    )
-    return [{"text": text, "showarrow": False, "font": {"size": 12}, "align": "left", **at}]
-
-
-def _own_label(shown: pl.DataFrame, own: str | None, is_list: bool) -> list[dict[str, Any]]:
-    """Name the own area beside its mark; in a list the name stands at the axis already."""
-    if is_list or own is None:
-        return []
-    found = shown.with_row_index("place").filter(pl.col("area_code") == own)
-    if found.is_empty():
-        return []
-    row = found.row(0, named=True)
-    to_the_left = row["place"] > shown.height / 2
-    return [
-        {
-            "text": f"<b>{row['area_name']}</b>",
-            "x": row["place"],
-            "y": row["upper"] if row["upper"] is not None else row["value"],
-            "showarrow": True,
-            "arrowcolor": OWN,
-            "arrowhead": 0,
-            "arrowwidth": 1,
-            "ax": -30 if to_the_left else 30,
-            "ay": -28,
-            "xanchor": "right" if to_the_left else "left",
-            "font": {"size": 13},
-        }
-    ]
+    values = [row["value"] for row in shown] + ([country[1]] if country else [])
+    lower = [row["lower"] for row in shown if row["lower"] is not None]
+    upper = [row["upper"] for row in shown if row["upper"] is not None]
+    if lower:
+        cut = 0.0 if len(shown) <= NAMED_UP_TO else 0.03  # a list has room for every line
+        values += [float(np.quantile(lower, cut)), float(np.quantile(upper, 1 - cut))]
+    return min(values), max(values)

@@ -52,7 +52,7 @@ def sparkline(months: pl.DataFrame, label: str, words: Words) -> str:
             path([at(phase[0], "centre"), at(phase[-1], "centre")], "d-mean"),
         ]
     parts += [line(x(item.month), _TOP, x(item.month), _BOTTOM, "d-break") for item in breaks_within(first, last)]
-    for _, run in groupby(enumerate(rows), lambda pair: _run(pair[0], pair[1], first)):
+    for _, run in groupby(enumerate(rows), lambda pair: unbroken(pair[0], pair[1], first)):
         stretch = [row for _, row in run]
         sure = [row for row in stretch if not row["is_provisional"]]
         tail = [row for row in stretch if row["is_provisional"]]
@@ -75,6 +75,6 @@ def sparkline_key(kind: str) -> str:
     return ornament(28, 20, marks[kind])
 
 
-def _run(position: int, row: Month, first: date) -> tuple[int, int]:
-    """Rows with the same answer follow each other month by month on the same side of every break."""
+def unbroken(position: int, row: Month, first: date) -> tuple[int, int]:
+    """Return a key: rows with the same one follow each other month by month on the same side of every break."""
     return months_between(first, row["month"]) - position, len(breaks_within(first, row["month"]))

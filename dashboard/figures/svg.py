@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from html import escape
 
+WIDE, NARROW = 1000, 400
+"""Widths of the large drawings, which are made twice: for a screen and for a phone. Type has the same size in both."""
+
 
 def drawing(width: float, height: float, label: str, parts: Iterable[str]) -> str:
     """Return a drawing that scales with its place and is read aloud as ``label``."""
@@ -42,6 +45,37 @@ def dot(x: float, y: float, radius: float, cls: str, title: str = "") -> str:
     """Return a filled circle."""
     inside = f"<title>{escape(title)}</title>" if title else ""
     return f'<circle class="{cls}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}">{inside}</circle>'
+
+
+_SHAPES = {
+    "diamond": ((0, -1.1), (1.1, 0), (0, 1.1), (-1.1, 0)),
+    "triangle": ((0, -1.1), (1.1, 0.9), (-1.1, 0.9)),
+    "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+    "flag": ((-1, -1), (1, -1), (0, 0.8)),
+}
+
+
+def marker(shape: str, x: float, y: float, radius: float, cls: str, title: str = "") -> str:
+    """Return a small filled shape around a point: diamond, triangle, square or flag."""
+    points = " ".join(f"{x + dx * radius:.1f},{y + dy * radius:.1f}" for dx, dy in _SHAPES[shape])
+    inside = f"<title>{escape(title)}</title>" if title else ""
+    return f'<polygon class="{cls}" points="{points}">{inside}</polygon>'
+
+
+def shape(d: str, cls: str, title: str, fill: str = "") -> str:
+    """Return a filled shape whose outline is the path ``d``; ``fill`` goes before the colour of the class."""
+    return f'<path class="{cls}" d="{d}"{_style(fill)}><title>{escape(title)}</title></path>'
+
+
+def square(x: float, y: float, side: float, cls: str, title: str = "", fill: str = "") -> str:
+    """Return a filled square with its upper left corner at ``x``, ``y``."""
+    inside = f"<title>{escape(title)}</title>" if title else ""
+    size = f'width="{side:g}" height="{side:g}" rx="3"'
+    return f'<rect class="{cls}" x="{x:g}" y="{y:g}" {size}{_style(fill)}>{inside}</rect>'
+
+
+def _style(fill: str) -> str:
+    return f' style="fill:{fill}"' if fill else ""
 
 
 def path(points: Iterable[tuple[float, float]], cls: str) -> str:

@@ -1,6 +1,6 @@
-"""Sammenlign: one indicator, all areas of a level by size, own area and group in front of the country."""
+"""Sammenlign: one indicator, all areas of a level among each other, own area and group in front of the country."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,38 +8,46 @@ import polars as pl
 from dash import html
 
 from dashboard import files, sentence
+from dashboard.components.attributes import aria
 from dashboard.components.controls import Option, segments, select
-from dashboard.components.figure import figure_block, graph
-from dashboard.components.svg import Svg
+from dashboard.components.drawing import drawing_block
+from dashboard.components.markup import Tag
 from dashboard.components.table import Row, data_table
-from dashboard.components.verdict import SILENT, verdict_text
-from dashboard.figures.caterpillar import caterpillar, height, mark_key
+from dashboard.components.verdict import SILENT, reason_text, verdict_text
+from dashboard.figures.caterpillar import caterpillar, mark_key
+from dashboard.figures.denmark import Shade, outline_map, shade_key, tile_map
+from dashboard.figures.funnel import funnel, funnel_key
+from dashboard.groups import group_of, group_options
 from dashboard.pages import Body
 from dashboard.readings import (
     NOT_ASSESSED,
     Estimate,
     Judged,
+    Place,
     area_estimate,
     complete_periods,
     latest_period,
     level_estimates,
+    level_funnel,
+    level_places,
     level_verdicts,
 )
-from dashboard.selection import COUNTRY, Catalogue, Notice, Selection, area_ref, catalogue
+from dashboard.selection import COUNTRY, VIEW_WORDS, Catalogue, Notice, Selection, View, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import Area, levels
 from kpis.explanation import status_words
 from kpis.indicator import FOCUS_AREAS, Indicator, Texts, load_indicators
 from kpis.period import Period
 from kpis.release import Release
+from kpis.verdict import BY_ID, VOCABULARY
 
 MOST_NAMES = 12
-_GROUP_LEVELS = ("kkr", "region", "health_council", "cluster", "municipality_group")
+_VIEWS: tuple[View, ...] = ("chart", "funnel", "table", "map", "tiles")  # words before charts, map last
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that chart, sentence and table of a comparison are made from."""
+    """Everything that drawings, sentence and table of a comparison are made from."""
 
     indicator: Indicator
     texts: Texts
@@ -54,25 +62,29 @@ class Comparison:
     is_group_only: bool
     digits: int
     verdicts: Mapping[str, Judged]  # by area code, of all areas of the level; empty where nothing is judged
+    places: Mapping[str, Place]  # by area code, among all areas of the level; empty where nothing is judged
+    funnel: pl.DataFrame  # rows of FUNNEL, all areas of the level or those of the group
+    members: Mapping[str, tuple[str, ...]]  # area code → codes of its municipalities, of all areas of the level
 
     @property
     def group_codes(self) -> tuple[str, ...]:
         """Codes of the areas that belong to the group: municipalities, since groups are made of them."""
         return self.group_area.municipalities if self.group_area else ()
 
+    @property
+    def own_code(self) -> str | None:
+        """Code of the area that is highlighted."""
+        return self.own_area.code if self.own_area else None
+
 
 def page(selection: Selection, release: Release) -> Body:
     """Return the comparison that is selected."""
     words = load_words(selection.lang)
     known = catalogue(release)
-    shown = _compared(selection, release, known)
-    name = shown.texts.name
+    shown = _compared(selection, release, known, words)
     notices = []
     if selection.crude and not shown.indicator.can_be_standardised:
-        notices.append(Notice("notice.not_standardised", {"name": name}))
-    text = _sentence(shown, selection, words)
-    twin = _table(shown, selection, words)
-    chart = _chart(shown, selection, text, words)
+        notices.append(Notice("notice.not_standardised", {"name": shown.texts.name}))
     parts: list[Any] = [
         html.Div(
             [
@@ -82,12 +94,12 @@ def page(selection: Selection, release: Release) -> Body:
             ],
             className="page-head",
         ),
-        figure_block(text, chart, twin, _actions(shown, selection, words), words, selection.table),
+        *([html.P(words("compare.provisional"), className="quiet")] if shown.peers["is_provisional"].any() else []),
+        _figure(shown, selection, words),
+        *_apart(shown, selection, words),
         *_without(shown, selection, words),
-        *([html.P(words("compare.note"), className="quiet small")] if shown.peers["lower"].count() else []),
+        *_note(shown, selection, words),
     ]
-    if shown.peers["is_provisional"].any():
-        parts.insert(1, html.P(words("compare.provisional"), className="quiet"))
     return Body(words("compare.title", name=shown.texts.short_name), parts, tuple(notices))
 
 
@@ -97,13 +109,14 @@ def _scope(shown: Comparison, words: Words) -> str:
     return " · ".join([*parts, words(calculation).lower()] if shown.indicator.can_be_standardised else parts)
 
 
-def _compared(selection: Selection, release: Release, known: Catalogue) -> Comparison:
+def _compared(selection: Selection, release: Release, known: Catalogue, words: Words) -> Comparison:
     indicator = load_indicators()[selection.indicator or known.indicators[0]]
-    period = selection.period or latest_period(release)
+    period = selection.period or latest_period(release, indicator.id)
     standardised = indicator.can_be_standardised and not selection.crude
-    peers = level_estimates(release, indicator.id, selection.level, selection.map, period, standardised)
+    asked = (indicator.id, selection.level, selection.map, period, standardised)
+    peers, among = level_estimates(release, *asked), level_funnel(release, *asked)
     own_area = known.area(selection.area, selection.map) if selection.area else None
-    group_area = group_of(selection, known)
+    group_area = group_of(selection, known, words)
 
     def estimate(area: Area | None) -> Estimate | None:
         return area_estimate(release, indicator.id, area, selection.map, period, standardised) if area else None
@@ -113,7 +126,8 @@ def _compared(selection: Selection, release: Release, known: Catalogue) -> Compa
     digits = sentence.digits_of(peers.iter_rows(named=True))
     is_group_only = selection.only_group and group_area is not None and selection.level == "municipality"
     if is_group_only and group_area:
-        peers = peers.filter(pl.col("area_code").is_in(list(group_area.municipalities)))
+        of_group = pl.col("area_code").is_in(list(group_area.municipalities))
+        peers, among = peers.filter(of_group), among.filter(of_group)
     return Comparison(
         indicator,
         indicator.texts(selection.lang),
@@ -127,52 +141,37 @@ def _compared(selection: Selection, release: Release, known: Catalogue) -> Compa
         country,
         is_group_only,
         digits,
-        level_verdicts(release, indicator.id, selection.level, selection.map, period, standardised),
+        level_verdicts(release, *asked),
+        level_places(release, *asked),
+        among,
+        {area.code: area.municipalities for area in known.areas[selection.map, selection.level]},
     )
 
 
-def group_of(selection: Selection, known: Catalogue) -> Area | None:
-    """Return the chosen group, or else the KKR (on the new map the region) of the highlighted municipality."""
-    if selection.group:
-        return known.area(selection.group, selection.map)
-    if not selection.area or selection.area.level != "municipality":
-        return None
-    own = known.area(selection.area, selection.map)
-    level = "kkr" if "kkr" in levels(selection.map) else "region"
-    return next((area for area in known.areas[selection.map, level] if own and own.code in area.municipalities), None)
-
-
-def group_options(selection: Selection, known: Catalogue, words: Words) -> list[Option]:
-    """Return the groups to compare with: those the own area is part of, else all of the map."""
-    own = known.area(selection.area, selection.map) if selection.area else None
-    chosen = group_of(selection, known)
-    offered = [
-        area
-        for level in _GROUP_LEVELS
-        for area in known.areas.get((selection.map, level), ())
-        if own is None or own.level != "municipality" or own.code in area.municipalities or area == chosen
-    ]
-    options = [Option(area.name, replace(selection, group=area_ref(area)).to_url(), area == chosen) for area in offered]
-    if own is None or own.level != "municipality":
-        options.insert(
-            0,
-            Option(
-                words("compare.no_group"), replace(selection, group=None, only_group=False).to_url(), chosen is None
-            ),
-        )
-    return options
+# Words ------------------------------------------------------------------------------------------------------------
 
 
 def _sentence(shown: Comparison, selection: Selection, words: Words) -> str:
-    """Say how the areas lie, and of the own area the same verdict that its overview gives."""
-    told = _position(shown, selection, words)
-    judged = shown.verdicts.get(shown.own_area.code, NOT_ASSESSED) if shown.own_area else NOT_ASSESSED
-    if judged.verdict in SILENT:
-        return told
-    verdict = words(
-        "compare.judged", verdict=verdict_text(judged.verdict, words), levels=_peers_text(shown, selection, words)
-    )
-    return f"{told} {verdict}"
+    """Say how the areas lie, and of the own area its place and the same verdict that its overview gives."""
+    told = [_position(shown, selection, words)]
+    place = shown.places.get(shown.own_code or "")
+    if place:
+        told.append(words("compare.place", place=place_text(place, words), best=_best(shown, words)))
+    judged = shown.verdicts.get(shown.own_code or "", NOT_ASSESSED)
+    if judged.verdict not in SILENT:
+        levels_of = words(f"levels.{selection.level}")
+        told.append(words("compare.judged", verdict=verdict_text(judged.verdict, words), levels=levels_of))
+    return " ".join(told)
+
+
+def place_text(place: Place, words: Words) -> str:
+    """Return *34 (18–61 af 98)*: a rank is never told without its interval."""
+    interval = words.interval(place.lower, place.upper)
+    return words("compare.rank", rank=words.number(place.rank), interval=interval, count=words.number(place.of))
+
+
+def _best(shown: Comparison, words: Words) -> str:
+    return words(f"compare.best_{shown.indicator.better}")
 
 
 def _position(shown: Comparison, selection: Selection, words: Words) -> str:
@@ -197,79 +196,25 @@ def _peers_text(shown: Comparison, selection: Selection, words: Words) -> str:
     return words(f"levels.{selection.level}")
 
 
-def _chart(shown: Comparison, selection: Selection, text: str, words: Words) -> Any:
-    n_areas = shown.peers.drop_nulls("value").height
-    if not n_areas:
-        return html.P(words("compare.elsewhere"), className="missing")
-    country = shown.country["value"]
-    title = {"lower": "compare.axis_lower", "higher": "compare.axis_higher", "neither": "compare.axis"}
-    figure = caterpillar(
-        shown.peers,
-        shown.own_area.code if shown.own_area else None,
-        shown.group_codes,
-        (words("area.country"), country) if country is not None else None,
-        words(title[shown.indicator.better], unit=shown.texts.unit),
-        shown.digits,
-        words,
-    )
-    label = words(
-        "compare.label",
-        name=shown.texts.name,
-        period=period_text(shown.period, words),
-        count=n_areas,
-        levels=words(f"levels.{selection.level}"),
-        sentence=text,
-    )
-    return html.Div([graph(figure, label, words, height(n_areas)), _legend(shown, selection, words)])
-
-
-def _legend(shown: Comparison, selection: Selection, words: Words) -> html.Ul | None:
-    entries = [("own", shown.own_area.name)] if shown.own_area and shown.own_area.level == selection.level else []
-    if shown.group_area and selection.level == "municipality":
-        entries.append(("group", shown.group_area.name))
-    if not entries:
-        return None
-    if not shown.is_group_only:
-        entries.append(("others", words("compare.marks_others")))
-    return html.Ul([html.Li([Svg(mark_key(kind)), text]) for kind, text in entries], className="legend")
-
-
-def _table(shown: Comparison, selection: Selection, words: Words) -> html.Div:
-    ordered = shown.peers.sort("value", "area_name", nulls_last=True).iter_rows(named=True)
-    own = shown.own_area.code if shown.own_area else None
-    rows = [_table_row(shown.country, "country", shown, words, sentence.capitalised(words("area.in_country")))]
-    if shown.group and shown.group_area:
-        rows.append(_table_row(shown.group, "", shown, words, shown.group_area.name))
-    rows += [
-        _table_row(
-            row,
-            "own" if row["area_code"] == own else "group" if row["area_code"] in shown.group_codes else "",
-            shown,
-            words,
-        )
-        for row in ordered
-    ]
-    columns = ("area", "value", "lower", "upper", "numerator", "denominator", "against", "verdict")
-    caption = words("compare.table_caption", name=shown.texts.name, period=period_text(shown.period, words))
-    return data_table(caption, [words(f"compare.column_{name}") for name in columns], rows, numeric=(0, 1, 2, 3, 4))
-
-
-def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: str = "") -> Row:
-    def number(column: str, digits: int) -> str:
-        return words.number(row[column], digits) if row[column] is not None else ""
-
-    relation = sentence.relation(row, shown.country, words) if kind != "country" else None
-    judged = shown.verdicts.get(row["area_code"])
-    cells = [
-        sentence.value_text(row, shown.digits, words),
-        number("lower", shown.digits),
-        number("upper", shown.digits),
-        number("numerator", 0),
-        number("denominator", 0),
-        relation or "",
-        verdict_text(judged.verdict, words) if judged else "",
-    ]
-    return Row(name or row["area_name"], cells, kind)
+def _apart(shown: Comparison, selection: Selection, words: Words) -> list[Any]:
+    """Name the areas that can be told from the rest, for those who cannot or need not read a map or a funnel."""
+    if selection.view not in ("funnel", "map", "tiles") or not shown.verdicts:
+        return []
+    told: list[Any] = []
+    for entry in VOCABULARY:
+        names = [
+            row["area_name"]
+            for row in shown.peers.iter_rows(named=True)
+            if entry.colour not in _PALE and shown.verdicts[row["area_code"]].verdict == entry.id
+        ]
+        if names:
+            listed = words.listing(names[:MOST_NAMES]) + (
+                words("compare.and_more", count=len(names) - MOST_NAMES) if len(names) > MOST_NAMES else ""
+            )
+            verdict = sentence.capitalised(verdict_text(entry.id, words))
+            told.append(html.Li([html.Strong(f"{verdict}: "), listed]))
+    heading = html.H2(words("compare.apart" if told else "compare.none_apart"))
+    return [html.Section([heading, html.Ul(told, className="apart")] if told else [heading], className="apart-from")]
 
 
 def _without(shown: Comparison, selection: Selection, words: Words) -> list[Any]:
@@ -291,6 +236,202 @@ def _without(shown: Comparison, selection: Selection, words: Words) -> list[Any]
     return [html.P(words("compare.without", told="; ".join(told)), className="quiet small")]
 
 
+def _note(shown: Comparison, selection: Selection, words: Words) -> list[Any]:
+    if not shown.peers["lower"].count():
+        return []
+    key = {"chart": "compare.note", "funnel": "compare.note_funnel", "table": "compare.note_table"}
+    return [html.P(words(key.get(selection.view, "compare.note_map")), className="quiet small")]
+
+
+# Drawings ---------------------------------------------------------------------------------------------------------
+
+
+def _figure(shown: Comparison, selection: Selection, words: Words) -> Any:
+    """Return what the view shows, with its sentence, table and files; a view that cannot be drawn says why."""
+    text, twin = _sentence(shown, selection, words), _table(shown, selection, words)
+    draw, legend = _DRAWN.get(selection.view, _estimates)(shown, selection, text, words)
+    if draw is None:
+        missing = html.P(_why_not(shown, words), className="missing")
+        return html.Figure([html.Figcaption(html.H2(text)), missing, twin])
+    name = VIEW_WORDS[selection.view]
+    return drawing_block(name, text, draw, legend, twin, _actions(shown, selection, words), selection, words)
+
+
+def _why_not(shown: Comparison, words: Words) -> str:
+    if not shown.peers["value"].count():
+        return words("compare.elsewhere")
+    reasons = {judged.reason for judged in shown.verdicts.values()}
+    reason = next((reason for reason in ("across_break", "no_interval") if reason in reasons), "no_reference")
+    return words("compare.not_drawn", reason=reason_text(reason, words))
+
+
+Drawn = tuple[Callable[[int], str] | None, list[tuple[str, str]]]
+"""A function from width to drawing, None where there is nothing to draw; and the marks of the legend."""
+
+
+def _estimates(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
+    if not shown.peers["value"].count():
+        return None, []
+    country = shown.country["value"]
+    label = _label("compare.label", shown, selection, text, words)
+
+    def draw(width: int) -> str:
+        return caterpillar(
+            shown.peers,
+            shown.own_code,
+            shown.group_codes,
+            (words("area.country"), country) if country is not None else None,
+            _axis_title(shown, words),
+            shown.digits,
+            label,
+            words,
+            width,
+        )
+
+    return draw, _marks(shown, selection, words)
+
+
+def _funnel(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
+    if shown.funnel.is_empty():
+        return None, []
+    label = _label("compare.label_funnel", shown, selection, text, words)
+    size = words("compare.size_rate" if shown.indicator.kind == "rate" else "compare.size_share")
+
+    def draw(width: int) -> str:
+        return funnel(
+            shown.funnel,
+            shown.own_code,
+            shown.group_codes,
+            words("area.country"),
+            size,
+            _axis_title(shown, words),
+            shown.digits,
+            label,
+            words,
+            width,
+        )
+
+    limits = [(funnel_key(kind), words(f"compare.limits_{kind}")) for kind in ("inner", "outer")]
+    return draw, [*_marks(shown, selection, words), *limits]
+
+
+_PALE = ("calm", "muted")
+
+
+def _map(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
+    shades = _shades(shown, words)
+    if shown.funnel.is_empty():
+        return None, []
+    label = _label("compare.label_map", shown, selection, text, words)
+    picture = outline_map if selection.view == "map" else tile_map
+    roles = {shade.role for shade in shades.values()}
+    icons = {entry.colour: entry for entry in VOCABULARY[:9]}
+    legend = [
+        (shade_key(entry.colour), f"{entry.icon} {verdict_text(entry.id, words)}")
+        for entry in icons.values()
+        if entry.colour in roles
+    ]
+    legend += [(shade_key(role), words(f"compare.shade_{role}")) for role in ("hatched", "blank") if role in roles]
+    return lambda width: picture(shades, label, width), legend
+
+
+def _shades(shown: Comparison, words: Words) -> dict[str, Shade]:
+    """Return the look of every municipality: that of the area it is part of."""
+    shades: dict[str, Shade] = {}
+    for row in shown.peers.iter_rows(named=True):
+        judged = shown.verdicts.get(row["area_code"], NOT_ASSESSED)
+        entry = BY_ID[judged.verdict]
+        value = sentence.with_interval(row, shown.digits, words)
+        told = f"{row['area_name']}: {value}, {verdict_text(judged.verdict, words)}"
+        is_own = row["area_code"] == shown.own_code
+        if judged.verdict == "not_assessed":
+            shade = Shade("blank", "", told, is_own)
+        elif entry.colour in _PALE:
+            shade = Shade("hatched", "", told, is_own)
+        else:
+            shade = Shade(entry.colour, entry.icon, told, is_own)
+        shades |= dict.fromkeys(shown.members[row["area_code"]], shade)
+    return shades
+
+
+_DRAWN: Mapping[View, Callable[[Comparison, Selection, str, Words], Drawn]] = {
+    "funnel": _funnel,
+    "map": _map,
+    "tiles": _map,
+}
+
+
+def _axis_title(shown: Comparison, words: Words) -> str:
+    title = {"lower": "compare.axis_lower", "higher": "compare.axis_higher", "neither": "compare.axis"}
+    return words(title[shown.indicator.better], unit=shown.texts.unit)
+
+
+def _label(key: str, shown: Comparison, selection: Selection, text: str, words: Words) -> str:
+    return words(
+        key,
+        name=shown.texts.name,
+        period=period_text(shown.period, words),
+        count=shown.peers["value"].count(),
+        levels=words(f"levels.{selection.level}"),
+        sentence=text,
+    )
+
+
+def _marks(shown: Comparison, selection: Selection, words: Words) -> list[tuple[str, str]]:
+    entries = [("own", shown.own_area.name)] if shown.own_area and shown.own_area.level == selection.level else []
+    if shown.group_area and selection.level == "municipality":
+        entries.append(("group", shown.group_area.name))
+    if entries and not shown.is_group_only:
+        entries.append(("others", words("compare.marks_others")))
+    return [(mark_key(kind), text) for kind, text in entries]
+
+
+# Table ------------------------------------------------------------------------------------------------------------
+
+
+def _table(shown: Comparison, selection: Selection, words: Words) -> html.Div:
+    ordered = shown.peers.sort("value", "area_name", nulls_last=True).iter_rows(named=True)
+    rows = [_table_row(shown.country, "country", shown, words, sentence.capitalised(words("area.in_country")))]
+    if shown.group and shown.group_area:
+        rows.append(_table_row(shown.group, "", shown, words, shown.group_area.name))
+    rows += [
+        _table_row(
+            row,
+            "own" if row["area_code"] == shown.own_code else "group" if row["area_code"] in shown.group_codes else "",
+            shown,
+            words,
+        )
+        for row in ordered
+    ]
+    columns = ["area", "value", "lower", "upper", "numerator", "denominator", "against", "verdict"]
+    columns += ["place"] if shown.places else []
+    caption = words("compare.table_caption", name=shown.texts.name, period=period_text(shown.period, words))
+    return data_table(caption, [words(f"compare.column_{name}") for name in columns], rows, numeric=(0, 1, 2, 3, 4))
+
+
+def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: str = "") -> Row:
+    def number(column: str, digits: int) -> str:
+        return words.number(row[column], digits) if row[column] is not None else ""
+
+    relation = sentence.relation(row, shown.country, words) if kind != "country" else None
+    judged = shown.verdicts.get(row["area_code"])
+    place = shown.places.get(row["area_code"])
+    cells = [
+        sentence.value_text(row, shown.digits, words),
+        number("lower", shown.digits),
+        number("upper", shown.digits),
+        number("numerator", 0),
+        number("denominator", 0),
+        relation or "",
+        verdict_text(judged.verdict, words) if judged else "",
+        *([words.interval(place.lower, place.upper) if place else ""] if shown.places else []),
+    ]
+    return Row(name or row["area_name"], cells, kind)
+
+
+# Controls ---------------------------------------------------------------------------------------------------------
+
+
 def _controls(selection: Selection, release: Release, known: Catalogue, shown: Comparison, words: Words) -> html.Div:
     def to(**changes: Any) -> str:
         return replace(selection, **changes).to_url()
@@ -299,21 +440,48 @@ def _controls(selection: Selection, release: Release, known: Catalogue, shown: C
         Option(item.texts(selection.lang).short_name, to(indicator=item.id), item.id == shown.indicator.id)
         for item in load_indicators().values()
     ]
-    offered = [level for level in levels(selection.map) if level != "country"]
-    level_options = [
-        Option(
-            sentence.capitalised(words(f"levels.{level}")),
-            to(level=level, area=None, group=None, only_group=False),
-            level == selection.level,
-        )
-        for level in offered
-    ]
     areas = [Option(words("compare.no_area"), to(area=None), selection.area is None)]
     areas += [
         Option(area.name, to(area=area_ref(area), group=None), area == shown.own_area)
         for area in known.areas[selection.map, selection.level]
     ]
-    latest = latest_period(release)
+    views = [Option(words(f"compare.view_{view}"), to(view=view), view == selection.view) for view in _VIEWS]
+    is_of_municipalities = selection.level == "municipality"
+    groups = group_options(selection, known, words)
+    first = [
+        select("indikator", words("compare.indicator"), indicators),
+        select("omraade", words("compare.area"), areas),
+        *([select("gruppe", words("compare.group"), groups)] if is_of_municipalities else []),
+        segments("visning", words("compare.view"), views),
+    ]
+    folded = html.Details(
+        [
+            html.Summary(words("compare.more")),
+            html.Div(_more_choices(selection, release, shown, words), className="choices"),
+            *([_own_list(selection, known, shown, words)] if is_of_municipalities else []),
+        ],
+        open=bool(
+            not is_of_municipalities or selection.period or selection.crude or selection.only_group or selection.members
+        ),
+        className="more",
+    )
+    return html.Div([html.Div(first, className="choices"), folded])
+
+
+def _more_choices(selection: Selection, release: Release, shown: Comparison, words: Words) -> list[Any]:
+    def to(**changes: Any) -> str:
+        return replace(selection, **changes).to_url()
+
+    level_options = [
+        Option(
+            sentence.capitalised(words(f"levels.{level}")),
+            to(level=level, area=None, group=None, members=(), only_group=False),
+            level == selection.level,
+        )
+        for level in levels(selection.map)
+        if level != "country"
+    ]
+    latest = latest_period(release, shown.indicator.id)
     periods = [
         Option(words("compare.latest", period=period_text(latest, words)), to(period=None), selection.period is None)
     ]
@@ -323,38 +491,57 @@ def _controls(selection: Selection, release: Release, known: Catalogue, shown: C
     periods += [
         Option(period_text(period, words), to(period=period), period == selection.period) for period in offered_periods
     ]
-    first = [
-        select("indikator", words("compare.indicator"), indicators),
-        select("omraade", words("compare.area"), areas),
-    ]
-    if selection.level == "municipality":
-        first.append(select("gruppe", words("compare.group"), group_options(selection, known, words)))
-        if shown.group_area:
-            cut = [
-                Option(words("compare.cut_all"), to(only_group=False), not selection.only_group),
-                Option(words("compare.cut_group"), to(only_group=True), selection.only_group),
-            ]
-            first.append(segments("udsnit", words("compare.cut"), cut))
     more = [
         select("niveau", words("compare.level"), level_options),
         select("periode", words("compare.period"), periods),
     ]
+    if selection.level == "municipality" and shown.group_area:
+        cut = [
+            Option(words("compare.cut_all"), to(only_group=False), not selection.only_group),
+            Option(words("compare.cut_group"), to(only_group=True), selection.only_group),
+        ]
+        more.append(segments("udsnit", words("compare.cut"), cut))
     if shown.indicator.can_be_standardised:
         calculations = [
             Option(words("compare.standardised"), to(crude=False), not selection.crude),
             Option(words("compare.crude"), to(crude=True), selection.crude),
         ]
         more.append(segments("beregning", words("compare.calculation"), calculations))
-    views = [
-        Option(words("compare.view_chart"), to(table=False), not selection.table),
-        Option(words("compare.view_table"), to(table=True), selection.table),
+    return more
+
+
+def _own_list(selection: Selection, known: Catalogue, shown: Comparison, words: Words) -> html.Details:
+    """Return every municipality as a link that puts it into the reader's own group, or takes it out again."""
+
+    def to(members: set[str]) -> str:
+        return replace(selection, members=tuple(sorted(members)), group=None).to_url()
+
+    chosen, municipalities = set(selection.members), known.areas[selection.map, "municipality"]
+    links: list[Any] = [
+        Tag(
+            "li",
+            Tag(
+                "a",
+                area.name,
+                href=to(chosen ^ {area.slug}),
+                id=f"kommune-{area.code}",
+                role="switch",
+                **aria(checked="true" if area.slug in chosen else "false"),
+            ),
+        )
+        for area in municipalities
     ]
-    more.append(segments("visning", words("compare.view"), views))
-    is_open = selection.level != "municipality" or bool(selection.period) or selection.crude or selection.table
-    folded = html.Details(
-        [html.Summary(words("compare.more")), html.Div(more, className="choices")], open=is_open, className="more"
+    first = []
+    if shown.group_area and not chosen:
+        start = {area.slug for area in municipalities if area.code in shown.group_area.municipalities}
+        first.append(html.P(html.A(words("compare.own_list_start", group=shown.group_area.name), href=to(start))))
+    elif chosen:
+        names = words.listing([area.name for area in municipalities if area.slug in chosen])
+        first.append(html.P([names, " · ", html.A(words("compare.own_list_clear"), href=to(set()))]))
+    return html.Details(
+        [html.Summary(words("compare.own_list_pick")), *first, html.Ul(links, className="columns picks")],
+        open=bool(chosen),
     )
-    return html.Div([html.Div(first, className="choices"), folded])
 
 
 def _actions(shown: Comparison, selection: Selection, words: Words) -> list[Any]:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from dash import html
-from dash_bootstrap_components import Input
 
 from dashboard.components.attributes import aria, data
+from dashboard.components.markup import Input
 from dashboard.pages import Body
 from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
-from kpis.area import Area, Map, levels
+from kpis.area import MAPS, Area, Map, levels
 from kpis.indicator import FOCUS_AREAS
 from kpis.reference import normalise_municipality, tile_grid
 from kpis.release import Release
@@ -48,8 +48,8 @@ def page(selection: Selection, release: Release) -> Body:
 def _search(selection: Selection, known: Catalogue, words: Words) -> html.Form:
     options = [
         html.Option(value=area.name, **data(href=_address(selection, area)))
-        for level in ("municipality", "kkr", "region", "health_council", "cluster")
-        for area in known.areas.get((selection.map, level), ())
+        for area in _everywhere(selection.map, known)
+        if area.level != "country"
     ]
     return html.Form(
         [
@@ -85,19 +85,33 @@ def _results(selection: Selection, known: Catalogue, words: Words) -> list[Any]:
     found = find(selection.search, selection.map, known)
     if not found:
         return [html.P(words("front.no_results", text=selection.search), role="status")]
-    links = [html.Li(html.A(area.name, href=_address(selection, area))) for area in found]
+    links = []
+    for area in found:
+        elsewhere = words(f"front.map_{area.map_id}") if area.map_id != selection.map else ""
+        link = html.A(area.name, href=_address(selection, area))
+        links.append(html.Li([link, f" ({elsewhere})"] if elsewhere else link))
     heading = html.P(words("front.results", text=selection.search), role="status")
     return [html.Div([heading, html.Ul(links, className="columns")])]
 
 
 def find(text: str, map_id: Map, known: Catalogue) -> list[Area]:
-    """Return the areas whose name begins with, or else contains, the text; spellings such as Århus are understood."""
+    """Return the areas of both maps whose name begins with, or else contains, the text; of both maps the given first.
+
+    Spellings such as Århus are understood.
+    """
     wanted = normalise_municipality(text).lstrip("0")
-    named = [
-        (normalise_municipality(area.name), area) for level in levels(map_id) for area in known.areas[map_id, level]
-    ]
+    named = [(normalise_municipality(area.name), area) for area in _everywhere(map_id, known)]
     begins = [area for name, area in named if name.startswith(wanted) or area.code.lstrip("0") == wanted]
     return (begins or [area for name, area in named if wanted in name])[:24]
+
+
+def _everywhere(map_id: Map, known: Catalogue) -> list[Area]:
+    """Return the areas of a map, and those that only the other one has."""
+    other: Map = next(item for item in MAPS if item != map_id)
+    here = [area for level in levels(map_id) for area in known.areas[map_id, level]]
+    seen = {(area.level, area.slug) for area in here}
+    there = [area for level in levels(other) for area in known.areas[other, level]]
+    return [*here, *(area for area in there if (area.level, area.slug) not in seen)]
 
 
 def _tiles(selection: Selection, known: Catalogue) -> html.Div:
@@ -172,4 +186,4 @@ def _other_levels(selection: Selection, known: Catalogue, words: Words) -> html.
 
 
 def _address(selection: Selection, area: Area) -> str:
-    return Selection(page="area", area=area_ref(area), lang=selection.lang, map=selection.map).to_url()
+    return Selection(lang=selection.lang, map=area.map_id).of_area(area_ref(area)).to_url()

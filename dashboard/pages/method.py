@@ -12,8 +12,10 @@ from dashboard.components.table import Row, data_table
 from dashboard.pages import Body
 from dashboard.selection import Selection
 from dashboard.words import Words, load_words
-from kpis.explanation import codelist, page_word, statistics
+from kpis.explanation import checked_by, codelist, page_word, statistics, status_words
 from kpis.indicator import FOCUS_AREAS, Count, Indicator, load_indicators
+from kpis.lineage import code_behind, rules_behind, statements_behind
+from kpis.reconciliation import reasons, reconcile
 from kpis.release import Release
 
 _COMMON = ("stays", "intervals", "missing", "newest")
@@ -44,7 +46,7 @@ def _of_all(selection: Selection, release: Release, words: Words) -> Body:
         focus_areas.append(html.Li([html.H3(getattr(focus, words.lang)), html.Ul(links)]))
     common = [html.P(words(f"method.{name}")) for name in _COMMON]
     rules = _rules(release.manifest.get("rules") or {}, words)
-    sql = _sql(release.manifest.get("sql") or {}, words)
+    sql = _sql((release.manifest.get("code") or {}) | (release.manifest.get("sql") or {}), words)
     return Body(
         words("method.title"),
         [
@@ -58,6 +60,11 @@ def _of_all(selection: Selection, release: Release, words: Words) -> Body:
                 [html.H2(words("method.verdicts_title")), html.P(words("method.verdicts"))],
                 className="prose",
                 id="vurdering",
+            ),
+            html.Section(
+                [html.H2(words("method.potential_title")), html.P(words("method.potential"))],
+                className="prose",
+                id="potentiale",
             ),
             *rules,
             *sql,
@@ -83,6 +90,8 @@ def _of_indicator(indicator: Indicator, selection: Selection, release: Release, 
         html.Section([html.H2(word(key, words)), *_paragraphs(content)]) for key, content in sections.items() if content
     ]
     focus = FOCUS_AREAS[indicator.focus_area]
+    statements = code_behind(release.manifest.get("code") or {}, indicator)
+    statements |= statements_behind(release.manifest.get("sql") or {}, indicator)
     return Body(
         words("method.name_title", name=texts.short_name),
         [
@@ -96,8 +105,10 @@ def _of_indicator(indicator: Indicator, selection: Selection, release: Release, 
             ),
             html.Div(told, className="prose"),
             *_codes(indicator, release, words),
-            *_rules(release.manifest.get("rules") or {}, words),
-            *_sql(release.manifest.get("sql") or {}, words),
+            _formulas(indicator, words),
+            *_rules(rules_behind(release.manifest.get("rules") or {}, statements, indicator), words),
+            *_sql(statements, words),
+            *_reconciliation(indicator, release, words),
             _changes(indicator, words),
             _responsible(indicator, words),
         ],
@@ -163,9 +174,10 @@ def _codes(indicator: Indicator, release: Release, words: Words) -> list[Any]:
         for group in groups.iter_rows(named=True)
     ]
     version = groups["codelist_version"][0] if rows else codes.version
+    source = codes.source_da if words.lang == "da" else codes.source
     told = (
         f"{word('codelist', words)}: {codes.id}, {word('version', words)} {version}, "
-        f"{word(f'confidence_{codes.confidence}', words)}. {word('source', words)}: {codes.source}."
+        f"{word(f'confidence_{codes.confidence}', words)}. {word('source', words)}: {source}."
     )
     columns = [words("method.group"), words("method.prefixes"), sentence.capitalised(word("except", words))]
     table = data_table(word("codes", words), columns, rows)
@@ -197,7 +209,87 @@ def _sql(statements: Mapping[str, str], words: Words) -> list[Any]:
     if not statements:
         return []
     shown = [html.Details([html.Summary(name), html.Pre(text, tabIndex=0)]) for name, text in statements.items()]
-    return [html.Section([html.H2(words("method.sql")), *shown])]
+    return [html.Section([html.H2(words("method.sql")), html.P(words("method.sql_note"), className="small"), *shown])]
+
+
+# Formula and source of each figure; the words stand under `method.formula_…`. O events, n person-years or trials,
+# w persons of the standard population, z the normal quantile, φ the clustering of the indicator.
+_FORMULAS: Mapping[str, tuple[str, str]] = {
+    "rate": ("O/n × {per}; L, U = φ·Byar(O/φ)/n × {per}", "Breslow & Day 1987; PHE fingertips"),
+    "proportion": ("x/n × {per}; L, U = Wilson(x/φ, n/φ) × {per}", "Wilson 1927; Newcombe 1998"),
+    "ratio": ("ΣO / Σn × {per}", "Nærblik"),
+    "median": ("x(n/2); L, U = x(n/2 ± z·√n/2)", "Conover 1999"),
+    "standardised": ("Σ wᵢOᵢ/nᵢ / Σ wᵢ × {per}; L, U = DSR + √(Var/ΣO)·(Byar(ΣO) − ΣO)", "Dobson et al. 1991"),
+    "expected": ("100 × O / Σ nᵢ·(O′ᵢ/n′ᵢ)", "Breslow & Day 1987; PHE calculate_ISRatio"),
+    "rounding": ("b = √(b₀² + z²·v)", "Zou & Donner 2008 (MOVER)"),
+    "verdict": ("z = (y − y₀)/√(s² + τ²); 95 %, {wide} %", "Spiegelhalter 2005"),
+    "process": ("ū ± 3·σ_z·√(ū/n), σ_z = mean|Δz|/{d2}", "Laney 2002; NHS Making Data Count"),
+    "potential": ("max(0, s·E − m)", "Marshall 1991; gamma–Poisson"),
+}
+
+
+def _formulas(indicator: Indicator, words: Words) -> html.Section:
+    """Return the statistics of the indicator as formulas with their sources."""
+    has_interval = indicator.kind in ("rate", "proportion", "median")
+    wanted = [
+        indicator.kind,
+        *(["standardised", "expected"] if indicator.can_be_standardised else []),
+        *(["rounding"] if has_interval else []),
+        *(["verdict"] if indicator.kind in ("rate", "proportion") else []),
+        "process",
+        *(["potential"] if indicator.kind in ("rate", "proportion") and indicator.better != "neither" else []),
+    ]
+    numbers = {"per": words.number(indicator.per), "wide": words.number(99.8, 1), "d2": words.number(1.128, 3)}
+    rows = [
+        Row(
+            words(f"method.formula_{name}"),
+            [html.Code(_FORMULAS[name][0].format(**numbers)), _FORMULAS[name][1]],
+        )
+        for name in wanted
+    ]
+    columns = [words(f"method.column_{name}") for name in ("what", "formula", "source")]
+    table = data_table(words("method.formulas"), columns, rows)
+    return html.Section([html.H2(words("method.formulas")), html.P(words("method.symbols"), className="small"), table])
+
+
+def _reconciliation(indicator: Indicator, release: Release, words: Words) -> list[Any]:
+    """Set figures that others have published beside ours, with the known reasons why they may differ."""
+    heading = html.H2(words("method.reconciliation"), id="afstemning")
+    found = reconcile(release, [indicator.id])
+    if found.is_empty():
+        return [html.Section([heading, html.P(words("method.no_official"), className="quiet")], className="prose")]
+    rows = [_reconciled(row, words) for row in found.iter_rows(named=True)]
+    columns = ("area", "period", "published", "ours", "gap", "comparison", "source")
+    table = data_table(
+        words("method.reconciliation"), [words(f"method.column_{name}") for name in columns], rows, numeric=(1, 2, 3)
+    )
+    named = {name for row in found["reasons"] for name in row.split(";")}
+    told = html.Ul([html.Li(reason.text(words.lang)) for reason in reasons() if reason.id in named])
+    why = [html.H3(words("method.reasons")), html.P(words("method.reasons_note")), told] if named - {""} else []
+    return [html.Section([heading, html.P(words("method.reconciliation_note")), table, *why])]
+
+
+def _reconciled(row: Mapping[str, Any], words: Words) -> Row:
+    def number(value: float | None, digits: int = 1) -> str:
+        return words.number(value, digits) if value is not None else ""
+
+    ours = number(row["ours"])
+    if row["lower"] is not None and row["ours"] is not None:
+        ours = words("value.with_interval", value=ours, interval=words.interval(row["lower"], row["upper"], 1))
+    if not ours and row["status"]:
+        ours = status_words(words.lang)[row["status"]]
+    gap = row["difference_per_cent"]
+    return Row(
+        row["area_name"] or row["area_code"],
+        [
+            row["period"],
+            number(row["official"]),
+            ours,
+            f"{'+' if gap > 0 else '−' if gap < 0 else ''}{words.number(abs(gap), 1)} %" if gap is not None else "",
+            words(f"method.compared_{row['comparison']}"),
+            row["source"],
+        ],
+    )
 
 
 def _changes(indicator: Indicator, words: Words) -> html.Section:
@@ -218,7 +310,7 @@ def _changes(indicator: Indicator, words: Words) -> html.Section:
 def _responsible(indicator: Indicator, words: Words) -> html.Section:
     facts = {
         "author": indicator.author,
-        "checker": indicator.checker or word("unchecked", words),
+        "checker": checked_by(indicator, words.lang),
         "reviewed": words.day(indicator.reviewed),
         "next_review": words.day(indicator.next_review),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -9,35 +10,45 @@ from dash import html
 
 from dashboard import files, sentence
 from dashboard.components.attributes import aria
-from dashboard.components.controls import select
+from dashboard.components.controls import Option, segments, select
+from dashboard.components.markup import Tag
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import CALM, CHANGES, SILENT, reason_text, verdict_mark, verdict_text
 from dashboard.figures.sparkline import sparkline, sparkline_key
-from dashboard.figures.strip import strip, strip_key
+from dashboard.figures.strip import Benchmarks, strip, strip_key
+from dashboard.groups import group_of, group_options
+from dashboard.news import News, area_news
 from dashboard.pages import Body
-from dashboard.pages.compare import group_of, group_options, on_map, period_text
+from dashboard.pages.compare import on_map, period_text
+from dashboard.potentials import level_potentials
 from dashboard.readings import (
     NOT_ASSESSED,
     Estimate,
     Judged,
     Process,
+    area_change,
     area_estimate,
     area_process,
+    best_fifth,
+    goal_level,
     latest_period,
     level_rows,
     level_verdicts,
     process_months,
 )
-from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
+from dashboard.selection import COUNTRY, Catalogue, Page, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import Area, levels
 from kpis.export import Format
 from kpis.indicator import FOCUS_AREAS, Indicator, Texts, load_indicators
 from kpis.period import Period
+from kpis.potential import words as potential_words
 from kpis.release import Release
+from kpis.verdict import BY_ID
 
 MOST_ROWS = 6
+MOST_NEWS = 3  # of one kind; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,9 @@ def page(selection: Selection, release: Release) -> Body:
                 className="page-head with-choice",
             ),
             _table(lines, scope),
-            _legend(scope),
+            _besides(lines, scope),
+            _news(scope),
+            _legend(lines, scope),
             _numbers([_line(indicator, scope) for indicator in load_indicators().values()], scope),
             _months(lines, scope),
             *_members(scope, known),
@@ -135,7 +148,7 @@ def _scope(selection: Selection, release: Release, known: Catalogue, words: Word
     assert area is not None and country is not None, "Selection.from_url gives areas of the map only"
     peer_level = "municipality" if area.level == "country" else area.level
     return _Scope(
-        selection, release, words, area, group_of(selection, known), country, peer_level, latest_period(release)
+        selection, release, words, area, group_of(selection, known, words), country, peer_level, latest_period(release)
     )
 
 
@@ -146,23 +159,36 @@ def _line(indicator: Indicator, scope: _Scope) -> Line:
         return area_estimate(release, indicator.id, area, map_id, period, True)
 
     peers = tuple(level_rows(release, indicator.id, scope.peer_level, map_id, period, True).values())
-    if scope.is_country:
-        verdict = _process(indicator, scope).judged
-    else:
-        verdicts = level_verdicts(release, indicator.id, scope.peer_level, map_id, period, True)
-        verdict = verdicts.get(scope.area.code, NOT_ASSESSED)
-    own, digits = estimate(scope.area), sentence.digits_of(peers)
+    own, country, digits = estimate(scope.area), estimate(scope.country), sentence.digits_of(peers)
     return Line(
         indicator,
         indicator.texts(scope.words.lang),
         own,
         estimate(scope.group) if scope.group else None,
-        estimate(scope.country),
+        country,
         peers,
-        verdict,
+        _judged(indicator, scope),
         digits,
         max(digits, sentence.digits_of([own])),
     )
+
+
+def _against(line: Line, scope: _Scope) -> Benchmarks:
+    """Return what the areas of a drawn row are held against."""
+    asked = (scope.release, line.indicator.id)
+    return Benchmarks(
+        line.country["value"],
+        best_fifth(*asked, scope.selection.map, scope.period),
+        goal_level(*asked, scope.area, scope.period),
+    )
+
+
+def _judged(indicator: Indicator, scope: _Scope) -> Judged:
+    """Return the verdict of an area against the country, and of the country against its own past."""
+    if scope.is_country:
+        return area_change(scope.release, indicator.id, scope.area)
+    verdicts = level_verdicts(scope.release, indicator.id, scope.peer_level, scope.selection.map, scope.period, True)
+    return verdicts.get(scope.area.code, NOT_ASSESSED)
 
 
 def _process(indicator: Indicator, scope: _Scope) -> Process:
@@ -188,19 +214,31 @@ def _memberships(scope: _Scope, known: Catalogue) -> list[Any]:
                 continue
             for area in known.areas[scope.selection.map, level]:
                 if scope.area.code in area.municipalities:
-                    href = replace(scope.selection, area=area_ref(area), group=None).to_url()
+                    href = scope.selection.of_area(area_ref(area)).to_url()
                     parts += [" · ", html.A(area.name, href=href)]
     if scope.area.level != "country":
-        href = replace(scope.selection, area=COUNTRY, group=None).to_url()
+        href = scope.selection.of_area(COUNTRY).to_url()
         parts += [" · ", html.A(scope.words("area.country"), href=href)]
     return parts
 
 
-def _controls(scope: _Scope, known: Catalogue) -> html.Div | None:
-    if scope.area.level != "municipality":
-        return None
-    options = group_options(scope.selection, known, scope.words)
-    return html.Div(select("gruppe", scope.words("overview.compared_with"), options), className="choices")
+def _controls(scope: _Scope, known: Catalogue) -> html.Div:
+    """Return with whom a municipality is compared, and of a group the way to the carpet of its municipalities."""
+    words = scope.words
+    if scope.area.level == "municipality":
+        options = group_options(scope.selection, known, words)
+        return html.Div(select("gruppe", words("overview.compared_with"), options), className="choices")
+    return html.Div(area_views(scope.selection, words), className="choices")
+
+
+def area_views(selection: Selection, words: Words) -> html.Div:
+    """Return the two views of a group side by side: itself as one area, and its municipalities."""
+    pages: tuple[Page, ...] = ("area", "carpet")
+    views = [
+        Option(words(f"overview.view_{page}"), selection.on_page(page).to_url(), page == selection.page)
+        for page in pages
+    ]
+    return segments("visning", words("compare.view"), views)
 
 
 def _table(lines: list[Line], scope: _Scope) -> html.Table:
@@ -212,6 +250,7 @@ def _table(lines: list[Line], scope: _Scope) -> html.Table:
         words("overview.column_strip", count=count, levels=scope.peer_words),
         words("overview.column_spark"),
         words("overview.column_verdict"),
+        words("overview.column_potential"),
     ]
     caption = words("overview.caption", area=scope.name, count=count, levels=scope.peer_words)
     rows, focus_area = [], 0
@@ -237,10 +276,9 @@ def _row(line: Line, scope: _Scope, is_first: bool) -> html.Tr:
     words = scope.words
     focus = FOCUS_AREAS[line.indicator.focus_area]
     eyebrow = [html.Span(f"{focus.number}. {getattr(focus, words.lang)}", className="focus-area")] if is_first else []
-    to_method = scope.selection.on_page("method", line.indicator.id)
     name = html.A(
         line.texts.short_name,
-        href=scope.selection.on_page("compare", line.indicator.id).to_url(),
+        href=scope.selection.on_page("depth", line.indicator.id).to_url(),
         id=f"row-{line.indicator.id}",
     )
     interval = sentence.interval_text(line.own, line.own_digits, words)
@@ -250,12 +288,7 @@ def _row(line: Line, scope: _Scope, is_first: bool) -> html.Tr:
             html.Strong(sentence.value_text(line.own, line.own_digits, words)),
             f" ({interval})" if interval else "",
         ]
-    method = html.A(
-        words("overview.method_link").lower(),
-        href=to_method.to_url(),
-        **aria(label=words("method.name_title", name=line.texts.short_name)),
-    )
-    unit = html.Span([line.texts.unit, " · ", method], className="unit")
+    unit = html.Span(line.texts.unit, className="unit")
     return html.Tr(
         [
             html.Th([*eyebrow, name, unit], scope="row", role="rowheader"),
@@ -263,6 +296,11 @@ def _row(line: Line, scope: _Scope, is_first: bool) -> html.Tr:
             html.Td(_strip(line, scope), className="strip", role="cell"),
             html.Td(_spark(line, scope), className="spark", role="cell"),
             html.Td(_verdict(line, scope), className="verdict", role="cell"),
+            html.Td(
+                [html.Span(words("overview.column_potential"), className="on-phone"), *_potential(line, scope)],
+                className="potential",
+                role="cell",
+            ),
         ],
         role="row",
     )
@@ -298,13 +336,14 @@ def _strip(line: Line, scope: _Scope) -> Any:
         line.peers,
         scope.area.code,
         scope.group.municipalities if scope.group else (),
-        line.country["value"],
+        _against(line, scope),
         line.indicator.better,
         line.digits,
         label,
         words,
     )
-    return Svg(drawn, className="svg")
+    compare = scope.selection.on_page("compare", line.indicator.id)
+    return html.A(Svg(drawn, className="svg"), href=compare.to_url(), title=words("overview.compare_link"))
 
 
 def _spark(line: Line, scope: _Scope) -> Any:
@@ -326,7 +365,8 @@ def _spark(line: Line, scope: _Scope) -> Any:
         last=words.month(months["month"][-1]),
         signals=told,
     )
-    return Svg(sparkline(months, label, words), className="svg")
+    depth = scope.selection.on_page("depth", line.indicator.id)
+    return html.A(Svg(sparkline(months, label, words), className="svg"), href=depth.to_url(), tabIndex=-1)
 
 
 def _verdict(line: Line, scope: _Scope) -> list[Any]:
@@ -341,13 +381,127 @@ def _verdict(line: Line, scope: _Scope) -> list[Any]:
     return parts
 
 
-def _legend(scope: _Scope) -> html.Ul:
+def _potential(line: Line, scope: _Scope) -> list[Any]:
+    """Return what doing as well as the best fifth would mean, with its interval; or why nothing is said of it."""
+    words, selection = scope.words, scope.selection
+    asked = (line.indicator.id, scope.area.level, selection.map, scope.period, "best_fifth", 1.0)
+    found = level_potentials(scope.release, *asked).get(scope.area.code)
+    if found is None:
+        return [html.Span(words("overview.no_potential"), className="quiet small")]
+    if found["potential"] is None:
+        reason = found["reason"].split(";")[0]
+        return [html.Span(potential_words("reason", reason, words.lang), className="missing small")]
+    if not found["upper"]:
+        return [html.Span(words("overview.potential_none"), className="quiet")]
+    direction = "fewer" if line.indicator.better == "lower" else "more"
+    value, lower, upper = sentence.amounts(found["potential"], found["lower"], found["upper"])
+    if not value:
+        return [html.Span(words(f"overview.up_to_{direction}", amount=words.number(upper)), className="quiet")]
+    told = words(f"overview.{direction}_of", amount=words.number(value))
+    return [html.Strong(told), html.Span(words.interval(lower, upper), className="unit")]
+
+
+def _besides(lines: list[Line], scope: _Scope) -> html.P:
+    """Name the other indicators that stand out, against the country or against the area's own past."""
+    words, shown = scope.words, {line.indicator.id for line in lines}
+    found: dict[str, list[Any]] = {}
+    for indicator in load_indicators().values():
+        if indicator.id in shown:
+            continue
+        process = area_change(scope.release, indicator.id, scope.area).verdict
+        loud = [verdict for verdict in (_judged(indicator, scope).verdict, process) if BY_ID[verdict].shouts]
+        if loud:
+            link = html.A(
+                indicator.texts(words.lang).short_name,
+                href=scope.selection.on_page("depth", indicator.id).to_url(),
+            )
+            found.setdefault(verdict_text(loud[0], words), []).append(link)
+    if not found:
+        return html.P(
+            [html.Strong(words("overview.besides")), " ", words("overview.besides_none")], className="besides"
+        )
+    told: list[Any] = []
+    for verdict, links in found.items():
+        told += ["; " if told else " ", f"{verdict}: "]
+        for number, link in enumerate(links):
+            told += [", " if number else "", link]
+    return html.P([html.Strong(words("overview.besides")), *told, "."], className="besides")
+
+
+def _news(scope: _Scope) -> html.Section:
+    """Say what is new since the release before: a signal, a revision and a new method are three different things."""
+    words = scope.words
+    news = area_news(scope.release, scope.area, scope.selection.map, load_indicators())
+    heading = html.H2(words("news.heading"))
+    if news is None:
+        return html.Section([heading, html.P(words("news.first"), className="quiet")], className="news")
+    day = words.day(date.fromisoformat(str(news.before.manifest["created"])[:10]))
+    lines = [
+        ("signal", _told_signals(news, words)),
+        ("revision", _told_revisions(news, scope)),
+        ("method", _told_method(news, words)),
+    ]
+    entries = [html.Div([html.Dt(words(f"news.{name}")), html.Dd(told)]) for name, told in lines]
+    since = html.P(words("news.since", day=day, release=news.before.id), className="quiet small")
+    return html.Section([heading, html.Dl(entries), since], className="news")
+
+
+def _told_signals(news: News, words: Words) -> str:
+    if not news.signals:
+        return words("news.no_signal" if news.is_newer else "news.no_new_months")
+    indicators = load_indicators()
+    told = [
+        f"{indicators[one.indicator_id].texts(words.lang).short_name}: {verdict_text(one.verdict, words)}"
+        for one in news.signals[:MOST_NEWS]
+    ]
+    return _and_more(told, len(news.signals), words)
+
+
+def _told_revisions(news: News, scope: _Scope) -> str:
+    """Tell the figures of the same months that moved so far that it shows, those that moved most first."""
+    words, indicators = scope.words, load_indicators()
+    told: list[tuple[float, str]] = []
+    for one in news.revisions:
+        peers = level_rows(scope.release, one.indicator_id, scope.peer_level, scope.selection.map, news.period, True)
+        digits = sentence.digits_of(peers.values())
+        before, after = words.number(one.before, digits), words.number(one.after, digits)
+        if before != after:
+            name = indicators[one.indicator_id].texts(words.lang).short_name
+            share = abs(one.after - one.before) / (abs(one.before) or 1.0)
+            told.append((-share, words("news.moved", name=name, before=before, after=after)))
+    period = period_text(news.period, words)
+    if not told:
+        return words("news.no_revision", period=period)
+    listed = [text for _, text in sorted(told)]
+    return words("news.revised", period=period, told=_and_more(listed[:MOST_NEWS], len(listed), words))
+
+
+def _told_method(news: News, words: Words) -> str:
+    indicators = load_indicators()
+    told = [indicators[item].texts(words.lang).short_name for item in news.method.indicators if item in indicators]
+    told += [words("news.rule", id=rule) for rule in news.method.rules]
+    told += [words("news.group", id=group) for group in news.method.groups]
+    return _and_more(told[:MOST_NEWS], len(told), words) if told else words("news.no_method")
+
+
+def _and_more(told: list[str], count: int, words: Words) -> str:
+    rest = words("news.more", count=count - len(told)) if count > len(told) else ""
+    return "; ".join(told) + (f"; {rest}" if rest else "") + "."
+
+
+def _legend(lines: list[Line], scope: _Scope) -> html.Ul:
     words = scope.words
     entries = [
         (strip_key("own"), sentence.capitalised(scope.name)),
         *([(strip_key("group"), scope.group.name)] if scope.group else []),
         (strip_key("all"), words("overview.legend_all", levels=scope.peer_words)),
         (strip_key("country"), words("overview.legend_country")),
+        (strip_key("best_fifth"), words("overview.legend_best_fifth")),
+        *(
+            [(strip_key("goal"), words("overview.legend_goal"))]
+            if any(_against(line, scope).goal is not None for line in lines)
+            else []
+        ),
         (sparkline_key("limits"), words("overview.legend_limits")),
         (sparkline_key("tail"), words("overview.legend_tail")),
     ]
@@ -391,7 +545,7 @@ def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
     numeric = (0, 1, 2, 3) if scope.group else (0, 1, 2)
     return html.Details(
         [html.Summary(summary), data_table(caption, columns, rows, numeric)],
-        open=scope.selection.table,
+        open=scope.selection.view == "table",
         className="numbers",
     )
 
@@ -423,7 +577,7 @@ def _month_text(month: dict[str, Any], line: Line, words: Words) -> str:
     return f"{counted} ({words.number(month['adjusted'], line.own_digits)})"
 
 
-def _files(line: Line, scope: _Scope) -> html.Span:
+def _files(line: Line, scope: _Scope) -> Tag:
     """Return links to what the row and its drawings show: the period in both formats, and the months."""
     words = scope.words
     months = process_months(scope.release)
@@ -437,15 +591,15 @@ def _files(line: Line, scope: _Scope) -> html.Span:
             line.indicator.id, kind, scope.peer_level, periods, standardised, scope.selection.map, words.lang
         )
         label = words("figure.files_of", name=line.texts.short_name, format=name)
-        links += [" ", html.A(name, href=href, download="", **aria(label=label))]
-    return html.Span(links[1:])
+        links += [" ", Tag("a", name, href=href, download="", **aria(label=label))]
+    return Tag("span", links[1:])
 
 
 def _members(scope: _Scope, known: Catalogue) -> list[Any]:
     if scope.area.level in ("municipality", "country"):
         return []
     links = [
-        html.Li(html.A(area.name, href=replace(scope.selection, area=area_ref(area), group=None).to_url()))
+        html.Li(html.A(area.name, href=scope.selection.of_area(area_ref(area)).to_url()))
         for area in known.areas[scope.selection.map, "municipality"]
         if area.code in scope.area.municipalities
     ]

@@ -1,15 +1,14 @@
--- grain: one row per stay of this part's persons on a municipal acute place, its newest report; open stays have no end.
+-- grain: one row per stay on a municipal acute place, its newest report; open stays have no end.
 -- Only acute places (Sundhedsloven § 138); care records list other temporary places (Serviceloven § 84) beside them.
 -- Whether a hospital admission followed is known once the watch of 30 days is over, and only for citizens that the
 -- hospital data know (`is_followed`).
-insert into acute_place_stay
+create table acute_place_stay as
 with newest as (
     select stay_report.*
     from stay_report
     inner join delivery using (delivery)
     where stay_report.rule is null
         and coalesce(stay_report.place_type, 'acute') = 'acute'
-        and stay_report.person between getvariable('person_from') and getvariable('person_to')
         and stay_report.start_minute < getvariable('as_of')
     qualify row_number() over (
         partition by stay_report.stay_id, stay_report.municipality
@@ -17,14 +16,12 @@ with newest as (
     ) = 1
 ),
 followed as (
-    select newest.stay_id, newest.municipality, min(stay.start_minute) as admitted_minute
+    select newest.stay_id, newest.municipality, min(admission.start_minute) as admitted_minute
     from newest
-    inner join stay
-        on stay.person = newest.person
-        and stay.is_admission
-        and stay.is_acute
-        and stay.start_minute >= newest.end_minute
-        and stay.start_minute <= newest.end_minute + 30 * 1440
+    inner join place_admission as admission
+        on admission.person = newest.person
+        and admission.start_minute >= newest.end_minute
+        and admission.start_minute <= newest.end_minute + 30 * 1440
     group by newest.stay_id, newest.municipality
 )
 select

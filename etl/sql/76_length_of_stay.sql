@@ -7,8 +7,7 @@ select
     year,
     age_from,
     group_id,
-    sum(n_acute)::integer as n_acute,
-    round(sum(minutes) / 1440.0)::integer as bed_days
-from length_of_stay_of_part
-group by region_code, year, age_from, group_id
-having sum(n_person) >= 10;
+    n_acute::integer as n_acute,
+    round(minutes / 1440.0)::integer as bed_days
+from length_of_stay_count
+where n_person >= 10;

@@ -109,16 +109,16 @@ qualify row_number() over (partition by municipality, service_type, name order b
 -- Figures of others, one a row (generic long) or with years side by side (eSundhed).
 create table out_official_figure as
 with reported as (
-    select * from official_report where rule is null
+    select *, 'generic_long' as source from official_report where rule is null
     union all by name
-    select * from esundhed_report where rule is null
+    select *, 'esundhed' as source from esundhed_report where rule is null
 ),
 newest as (
     select reported.*
     from reported
     inner join delivery using (delivery)
     qualify row_number() over (
-        partition by indicator, area, period order by delivery.newest_minute desc, delivery, "row"
+        partition by source, indicator, area, period order by delivery.newest_minute desc, delivery, "row"
     ) = 1
 )
 select
@@ -129,7 +129,7 @@ select
     numerator,
     denominator,
     value,
-    'official' as source
+    source
 from newest;
 
 -- grain: municipality × period × StatBank table × measure; n is null where StatBank gives none

@@ -1,7 +1,8 @@
 """A believable synthetic country: deliveries in the shapes of real ones, from a seed.
 
 Read in this order: `model.toml` (all assumptions), `country` (the stage), `people`, `hospital` (stays), `contacts`
-(what hospitals report of them), `reporting` (how it reaches the register), `acute_places`, `plans`, `services`.
+(what hospitals report of them), `reporting` (how it reaches the register), `acute_places`, `plans`, `services`,
+`official` (what others publish of the same country).
 Nobody in it exists: every civil registration number has 60 added to the day of birth, as test persons have.
 """
 
@@ -23,11 +24,12 @@ from etl.synthetic.contacts import build_register, cut_into_contacts
 from etl.synthetic.country import Country, build_country
 from etl.synthetic.hospital import RUN_IN_MONTHS, Span, add_stays, draw_stays, without_overlaps
 from etl.synthetic.model import AGES, Model, load_model
+from etl.synthetic.official import official_table, publish_counts, visits_table, whole_years, write_esundhed
 from etl.synthetic.people import count_cohorts, count_population, make_people
 from etl.synthetic.plans import (
     Intervention,
     apply_interventions,
-    count_baseline,
+    count_indicators,
     goals_table,
     interventions_table,
     place_interventions,
@@ -115,6 +117,8 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
     quarters = sorted({add_months(month, -((month.month - 1) % 3)) for month in _months(span)})
     population = np.zeros((len(quarters), country.municipalities.height, 2, AGES), dtype=np.int64)
     baselines, truths, done = [], [], 0.0
+    years = whole_years(span)
+    yearly: dict[int, list[pl.DataFrame]] = {year: [] for year in years}
     for region in country.regions:
         kkr, slug = country.municipalities.filter(region=region).select("kkr_name", "kkr_slug").row(0)
         progress(done, f"Borgere, sygehuskontakter og akutpladser i {kkr}")
@@ -131,7 +135,11 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
         stays = without_overlaps(pl.concat([stays, followers]), model)
         stays, truth = apply_interventions(stays, people, model, interventions, region, seed)
         truths.append(truth)
-        baselines.append(count_baseline(stays, people, country, model, span))
+        first_year_ends = add_months(span.since, 12)
+        baselines.append(count_indicators(stays, people, country, model, span.since, first_year_ends))
+        for year in years:
+            begin, stop = date(year, 1, 1), date(year + 1, 1, 1)
+            yearly[year].append(count_indicators(stays, people, country, model, begin, stop))
         contacts = cut_into_contacts(stays, people, model, register, region, seed)
         rows = report(contacts, model, register, region, span, seed)
         ContactFiles(folder, country, register, region, span).write(rows, people)
@@ -142,7 +150,7 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
         _write_csv(folder / f"akutpladser_kapacitet_{slug}.csv", capacity)
         done += country.persons[country.numbers_in(region)].sum() / country.persons.sum() * 0.95
     progress(0.95, "Folketal, mål, indsatser og tilbud")
-    baseline = pl.concat(baselines).group_by("indicator", "municipality").agg(pl.col("numerator", "index").sum())
+    baseline = _of_all_regions(baselines)
     first_year = population[: min(4, len(quarters))].mean(axis=0)
     _write_csv(folder / "folk1a.csv", population_table(population, quarters, country, model, scale), bom=True)
     _write_csv(
@@ -151,9 +159,28 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
     )
     _write_csv(folder / "indsatser.csv", interventions_table(interventions))
     _write_csv(folder / "maal.csv", goals_table(baseline, first_year, country, model, span))
+    if years:
+        january = {year: population[quarters.index(date(year, 1, 1))] for year in years}
+        published = [
+            publish_counts(_of_all_regions(yearly[year]), january[year], country, model, year, seed) for year in years
+        ]
+        figures = pl.concat(published)
+        _write_csv(folder / "officielle_tal.csv", official_table(figures))
+        write_esundhed(folder / "esundhed_forebyggelige.xlsx", figures)
+        _write_csv(folder / "aed10a.csv", visits_table(january, country, model, seed))
     write_services(folder, country, units, seed)
     _write_json(folder / FACIT / "sandheder.json", _truth(country, interventions, truths))
     progress(1, "Færdig")
+
+
+def _of_all_regions(counts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Counts of `count_indicators` with those who moved to another region added to where they live."""
+    return (
+        pl.concat(counts)
+        .group_by("indicator", "municipality")
+        .agg(pl.col("numerator", "index").sum())
+        .sort("indicator", "municipality")
+    )
 
 
 def population_table(

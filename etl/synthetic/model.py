@@ -150,6 +150,17 @@ class AcutePlaces:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Official:
+    """How figures that others publish differ from ours, and what StatBank counts of home visits."""
+
+    seen: float
+    own_rule: dict[str, float]
+    home_visited: float
+    home_visited_spread: float
+    visited_twice: float
+
+
+@dataclass(frozen=True, config=_STRICT)
 class InterventionPlan:
     """An effort and its true effect: rate ratio `true_effect` on the conditions at ages from ≤ age ≤ to."""
 
@@ -216,6 +227,7 @@ class Model:
     reporting: Reporting
     acute_places: AcutePlaces
     ready_for_discharge: ReadyForDischarge
+    official: Official
     interventions: list[InterventionPlan]
     hospitals: dict[str, list[str]]
     departments: dict[str, str]

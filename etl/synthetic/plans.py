@@ -81,15 +81,15 @@ def apply_interventions(
     return stays.filter(pl.Series(kept)), counts
 
 
-def count_baseline(
-    stays: pl.DataFrame, people: pl.DataFrame, country: Country, model: Model, span: Span
+def count_indicators(
+    stays: pl.DataFrame, people: pl.DataFrame, country: Country, model: Model, since: date, until: date
 ) -> pl.DataFrame:
-    """Counts of the first twelve months, as questionnaires would give them: one row per indicator × municipality.
+    """Counts of the months from `since` to before `until`: one row per indicator × municipality.
 
     Columns `indicator municipality numerator index`; `index`: discharges followed, only for readmissions (nearly
     rules R1 and R2; null for the others).
     """
-    until = minute_of(add_months(span.since, 12))
+    begin, stop = minute_of(since), minute_of(until)
     admissions = stays.filter("is_admission").sort("person", "start")
     person, start, end, condition = (admissions[name].to_numpy() for name in ("person", "start", "end", "condition"))
     home, age = homes(people, person, start), ages_at(people, person, start)
@@ -97,11 +97,11 @@ def count_baseline(
     size = country.municipalities.height
     rows: list[tuple[str, np.ndarray, np.ndarray | None]] = []
     for indicator, counted in counted_by(model).items():
-        hit = is_acute & (age >= counted.age) & (start < until) & (end - start >= ADMISSION)
+        hit = is_acute & (age >= counted.age) & (start >= begin) & (start < stop) & (end - start >= ADMISSION)
         hit &= np.isin(condition, model.condition_numbers(counted.conditions))
         rows.append((indicator, np.bincount(home[hit], minlength=size), None))
     is_cancer = np.isin(condition, model.condition_numbers(["cancer", "cancer_treatment"]))
-    is_index = (end < until) & ~is_cancer & (people["death"].to_numpy()[person] // DAY > end // DAY)
+    is_index = (end >= begin) & (end < stop) & ~is_cancer & (people["death"].to_numpy()[person] // DAY > end // DAY)
     follows = np.zeros(len(person), bool)
     follows[:-1] = (person[1:] == person[:-1]) & is_acute[1:] & ~is_cancer[1:] & (start[1:] <= end[:-1] + 30 * DAY)
     index = np.bincount(home[is_index], minlength=size)
@@ -143,7 +143,7 @@ def goals_table(
     """The delivery `maal.csv`: common goals of every KKR, and own goals of its two largest municipalities.
 
     Args:
-        baseline: of `count_baseline`, all regions.
+        baseline: of `count_indicators` for the first twelve months, all regions.
         population: mean over the first twelve months, [municipality, sex, age].
         country: its municipalities.
         model: what the indicators count.

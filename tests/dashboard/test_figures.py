@@ -3,14 +3,16 @@
 import re
 from datetime import date
 
-import plotly.graph_objects as go
 import polars as pl
 import pytest
 
 from dashboard.figures import caterpillar as module
 from dashboard.figures.caterpillar import caterpillar
+from dashboard.figures.denmark import Shade, outline_map, tile_map
+from dashboard.figures.funnel import funnel
 from dashboard.figures.sparkline import sparkline
-from dashboard.figures.strip import Scale, strip
+from dashboard.figures.strip import Benchmarks, strip
+from dashboard.figures.svg import NARROW, WIDE
 from dashboard.words import load_words
 from kpis.period import add_months
 
@@ -32,7 +34,8 @@ PEERS = [area("0101", 10.0), area("0860", 20.0), area("0851", 30.0), area("0825"
 
 
 def drawn(**changes) -> str:
-    chosen = {"own": "0860", "group": ("0851", "0860"), "country": 15.0, "better": "lower"} | changes
+    against = Benchmarks(15.0)
+    chosen = {"own": "0860", "group": ("0851", "0860"), "against": against, "better": "lower"} | changes
     return strip(PEERS, digits=0, label="Det samme i ord", words=WORDS, **chosen)
 
 
@@ -44,10 +47,16 @@ def test_a_strip_has_one_mark_for_every_area_with_a_value() -> None:
 
 
 def test_the_own_mark_lies_where_its_value_lies() -> None:
-    place = Scale(10.0, 30.0)
-    assert f'cx="{place(20.0):.1f}"' in drawn()
-    assert place(10.0) < place(20.0) < place(30.0)
-    assert place(1_000.0) == place(30.0), "an interval may reach out, the drawing may not"
+    """From 10 at the left end (6) to 30 at the right one (244), 20 lies in the middle."""
+    assert 'cx="125.0"' in drawn()
+
+
+def test_a_strip_reaches_as_far_as_what_its_areas_are_held_against() -> None:
+    svg = drawn(against=Benchmarks(15.0, best_fifth=5.0, goal=8.0))
+    assert "5 ← bedre" in svg
+    assert "Bedste femtedel: 5" in svg and "Mål: 8" in svg
+    assert svg.count('class="d-best"') == svg.count('class="d-goal-mark"') == 1
+    assert "d-best" not in drawn() and "d-goal-mark" not in drawn()
 
 
 def test_a_strip_says_which_end_is_good_or_nothing() -> None:
@@ -110,14 +119,67 @@ def test_signals_are_marked_by_what_they_mean() -> None:
 
 @pytest.mark.parametrize("n_areas", [5, module.NAMED_UP_TO, module.NAMED_UP_TO + 1, 98])
 @pytest.mark.parametrize("half", [2.0, None])
-def test_many_areas_stand_side_by_side_and_few_get_names(n_areas: int, half: float | None) -> None:
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_many_areas_stand_side_by_side_and_few_get_names(n_areas: int, half: float | None, width: int) -> None:
     rows = [area(f"{place:04}", float(100 - place), half) for place in range(n_areas)] + [area("none", None)]
-    figure = caterpillar(pl.DataFrame(rows), "0003", ("0003", "0004"), ("Hele landet", 50.0), "pr. 1.000", 0, WORDS)
-    go.Figure(figure)
-    is_list = n_areas <= module.NAMED_UP_TO
-    values = [value for trace in figure["data"] for value in trace["x" if is_list else "y"]]
-    assert sorted(values) == sorted(row["value"] for row in rows if row["value"] is not None)
-    by_kind = {trace["uid"]: len(trace["customdata"]) for trace in figure["data"]}
-    assert by_kind == {"others": n_areas - 2, "group": 1, "own": 1}
-    assert ("ticktext" in figure["layout"]["yaxis"]) is is_list
-    assert figure["layout"]["separators"] == ",."
+    svg = caterpillar(
+        pl.DataFrame(rows), "0003", ("0003", "0004"), ("Hele landet", 50.0), "pr. 1.000", 0, "i ord", WORDS, width
+    )
+    marks = {kind: svg.count(f'class="d-at-{kind}"') for kind in ("own", "group", "others")}
+    assert marks == {"own": 1, "group": 1, "others": n_areas - 2}
+    spans = sum(svg.count(f'class="d-span-{kind}"') for kind in marks)
+    assert spans == (n_areas if half else 0)
+    named = sum(f">Område &lt;{place:04}&gt;</text>" in svg for place in range(n_areas))
+    assert named == (n_areas if n_areas <= module.NAMED_UP_TO else 1), "of many only the own area is named"
+    assert "Hele landet" in svg
+
+
+def test_the_marks_of_a_caterpillar_rise_with_their_values() -> None:
+    rows = [area(f"{place:04}", float(place**2)) for place in range(40)]
+    svg = caterpillar(pl.DataFrame(rows), None, (), None, "", 0, "i ord", WORDS)
+    heights = [float(y) for y in re.findall(r'class="d-at-others" cx="[^"]*" cy="([^"]*)"', svg)]
+    assert len(heights) == 40 and heights == sorted(heights, reverse=True)
+
+
+def in_funnel(code: str, size: float, value: float) -> dict:
+    return {
+        "area_code": code,
+        "area_name": f"Område {code}",
+        "size": size,
+        "value": value,
+        "reference": 50.0,
+        "lower_95": 40.0,
+        "upper_95": 60.0,
+        "lower_998": 30.0,
+        "upper_998": 70.0,
+    }
+
+
+def test_a_funnel_names_the_own_area_and_those_beyond_its_outer_lines() -> None:
+    rows = [in_funnel("0101", 5_000, 75.0), in_funnel("0860", 500, 52.0), in_funnel("0825", 50, 65.0)]
+    svg = funnel(pl.DataFrame(rows), "0860", ("0825",), "Hele landet", "ventet", "pr. 1.000", 0, "i ord", WORDS)
+    assert "Område 0101</text>" in svg and "Område 0860</text>" in svg
+    assert "Område 0825</text>" not in svg, "beyond the inner lines only"
+    assert [svg.count(f'class="d-at-{kind}"') for kind in ("own", "group", "others")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("draw", [outline_map, tile_map])
+def test_a_map_shades_only_what_can_be_told_apart(draw) -> None:
+    shades = {
+        "0860": Shade("hatched", "", "Hjørring: 45, som ventet", is_own=True),
+        "0101": Shade("bad_strong", "−−", "København: 70, klart dårligere"),
+        "0825": Shade("blank", "", "Læsø: ikke vurderet"),
+    }
+    svg = draw(shades, "i ord")
+    assert svg.count("<title>") == 3
+    assert svg.count("url(#") == 1, "one is hatched"
+    assert svg.count(">−−</text>") == 1, "the icon says what the colour says"
+    assert "København: 70, klart dårligere" in svg and "d-map-own" in svg
+
+
+def test_every_municipality_is_on_both_maps(country) -> None:
+    from kpis.area import areas
+
+    shades = {one.code: Shade("blank", "", one.name) for one in areas(country, "municipality", "2024")}
+    for draw in (outline_map, tile_map):
+        assert draw(shades, "i ord").count("<title>") == 98

@@ -24,7 +24,7 @@ HEADLINES = [item.id for item in load_indicators().values() if item.headline]
         ("2024-10-01", "2025-10-01", "2026-01-01", "12m-2025-09"),
         ("2025-01-01", "2025-10-01", "2026-01-01", "2025-Q3"),  # nine sure months are no year
         ("2025-09-01", "2025-10-01", "2026-01-01", "2025-09"),
-        ("2025-10-01", "2025-10-01", "2026-01-01", "2025-12"),  # nothing is sure: the page says provisional
+        ("2025-10-01", "2025-10-01", "2026-01-01", "2025-Q4"),  # nothing is sure: the page says provisional
     ],
 )
 def test_the_newest_period_is_the_longest_that_is_sure(tmp_path, data_from, provisional_from, as_of, expected) -> None:

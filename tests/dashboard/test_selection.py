@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -9,14 +10,18 @@ from hypothesis import strategies as st
 
 from dashboard.selection import (
     PAGES,
+    USED_ON,
     AreaRef,
+    Breakdown,
     Catalogue,
     Selection,
+    View,
     area_ref,
 )
 from kpis.area import Area
 from kpis.indicator import LANGUAGES
 from kpis.period import GRAINS, Period, periods_between
+from kpis.potential import REFERENCES
 
 HJOERRING = Area("0860", "municipality", "hjoerring", "Hjørring", ("0860",), "2024")
 LAESOE = Area("0825", "municipality", "laesoe", "Læsø", ("0825",), "2024")
@@ -43,29 +48,45 @@ PERIODS = [p for grain in GRAINS for p in periods_between(KNOWN.first_month, KNO
 LEVELS = {"2024": ("municipality", "cluster", "kkr", "region"), "2027": ("municipality", "health_council", "region")}
 
 
+MONTHS = [date(2023, month, 1) for month in range(1, 13)]
+
+
 @st.composite
 def selections(draw: st.DrawFn) -> Selection:
     """Every selection that the pages themselves can make a link to."""
     page = draw(st.sampled_from(PAGES))
     map_id = draw(st.sampled_from(("2024", "2027")))
-    refs = st.sampled_from([area_ref(area) for (m, _), found in KNOWN.areas.items() if m == map_id for area in found])
-    chosen = {"page": page, "lang": draw(st.sampled_from(LANGUAGES)), "map": map_id}
-    if page == "front":
-        return Selection(**chosen, search=draw(st.text(max_size=80).filter(str.strip)) if draw(st.booleans()) else "")
-    chosen["area"] = draw(refs) if page == "area" else draw(st.none() | refs)
+    refs = [area_ref(area) for (m, _), found in KNOWN.areas.items() if m == map_id for area in found]
+    some_area = st.none() | st.sampled_from(refs)
+    since, until = sorted((draw(st.sampled_from(MONTHS)), draw(st.sampled_from(MONTHS))))
+    choices = {
+        "search": st.sampled_from(["", "hj", "zz top"]),
+        "area": some_area,
+        "group": some_area,
+        "members": st.sampled_from([(), ("hjoerring",), ("hjoerring", "laesoe")]),
+        "level": st.sampled_from(LEVELS[map_id]),
+        "only_group": st.booleans(),
+        "period": st.none() | st.sampled_from(PERIODS),
+        "since": st.sampled_from([None, since]),
+        "until": st.sampled_from([None, until]),
+        "grain": st.none() | st.sampled_from(GRAINS),
+        "crude": st.booleans(),
+        "breakdown": st.sampled_from(get_args(Breakdown)),
+        "reference": st.sampled_from(REFERENCES),
+        "view": st.sampled_from(get_args(View) if page == "compare" else ("chart", "table")),
+        "indicators": st.sampled_from([(), KNOWN.indicators[:1], KNOWN.indicators]),
+    }
+    chosen = {field: draw(choice) for field, choice in choices.items() if field in USED_ON[page]}
+    if page in ("area", "carpet", "depth"):
+        wide = [ref for ref in refs if ref.level != "municipality"]
+        chosen["area"] = draw(st.sampled_from(wide if page == "carpet" else refs))
+    if page == "depth":
+        chosen["indicator"] = draw(st.sampled_from(KNOWN.indicators))
     if page in ("compare", "method"):
         chosen["indicator"] = draw(st.none() | st.sampled_from(KNOWN.indicators))
-    if page in ("area", "compare"):
-        flags = st.booleans()
-        chosen |= {"group": draw(st.none() | refs), "table": draw(flags)}
-    if page == "compare":
-        chosen |= {
-            "level": draw(st.sampled_from(LEVELS[map_id])),
-            "only_group": draw(st.booleans()),
-            "period": draw(st.none() | st.sampled_from(PERIODS)),
-            "crude": draw(st.booleans()),
-        }
-    return Selection(**chosen)
+    if chosen.get("members"):
+        chosen["group"] = None  # a group that the reader put together goes before
+    return Selection(page=page, lang=draw(st.sampled_from(LANGUAGES)), map=map_id, **chosen)
 
 
 @given(selections())
@@ -104,7 +125,7 @@ def test_defaults_are_left_out_and_keys_keep_their_order() -> None:
         only_group=True,
         period=Period.from_id("2024"),
         crude=True,
-        table=True,
+        view="table",
     )
     assert full.to_url() == (
         "/sammenlign/readmissions_30d?sprog=en&omraade=k-hjoerring&gruppe=kkr-nordjylland"
@@ -133,6 +154,19 @@ def test_an_area_answers_to_slug_code_and_name(path: str) -> None:
         ("/sammenlign/readmissions_30d", "periode=hest", "/sammenlign/readmissions_30d", "notice.period"),
         ("/sammenlign/readmissions_30d", "periode=1999", "/sammenlign/readmissions_30d", "notice.period_outside"),
         ("/sammenlign/readmissions_30d", "gruppe=kkr-x", "/sammenlign/readmissions_30d", "notice.area"),
+        ("/sammenlign/readmissions_30d", "visning=rose", "/sammenlign/readmissions_30d", "notice.value"),
+        ("/k/hjoerring", "visning=tragt", "/k/hjoerring", "notice.value"),
+        ("/k/hjoerring/readmission_30d", "", "/k/hjoerring/readmissions_30d", "notice.indicator"),
+        (
+            "/sammenlign/readmissions_30d",
+            "kommuner=hjoerring,atlantis",
+            "/sammenlign/readmissions_30d?kommuner=hjoerring",
+            "notice.left_out",
+        ),
+        ("/data", "fra=2024-13", "/data", "notice.month"),
+        ("/data", "fra=2024-Q1", "/data", "notice.month"),
+        ("/data", "fra=2025-05&til=2024-05", "/data", "notice.backwards"),
+        ("/data", "indikatorer=readmissions_30d,x", "/data?indikatorer=readmissions_30d", "notice.left_out"),
         ("/om", "sprog=de", "/om", "notice.value"),
         ("/om", "utm=1", "/om", "notice.key"),
         ("/nowhere/at/all", "", "/", "notice.page"),
@@ -161,5 +195,50 @@ def test_another_page_keeps_the_readers_choices() -> None:
     )
     kkr = Selection(page="area", area=AreaRef("kkr", "nordjylland"))
     assert kkr.on_page("compare").to_url() == "/sammenlign?niveau=kkr&omraade=kkr-nordjylland"
+    assert kkr.on_page("carpet").on_page("compare").to_url() == "/sammenlign?gruppe=kkr-nordjylland&udsnit=gruppe"
     country = Selection(page="area", area=AreaRef("country", ""))
     assert country.on_page("compare").to_url() == "/sammenlign"
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/k/hjoerring", "area"),
+        ("/land", "area"),
+        ("/kkr/nordjylland", "carpet"),
+        ("/kkr/nordjylland/overblik", "area"),
+        ("/land/taeppe", "carpet"),
+        ("/kkr/nordjylland/readmissions_30d", "depth"),
+    ],
+)
+def test_an_area_has_an_overview_a_carpet_and_depths(path: str, page: str) -> None:
+    selection, notices = Selection.from_url(path, "", KNOWN)
+    assert (selection.page, selection.to_url(), notices) == (page, path, [])
+
+
+@pytest.mark.parametrize("path", ["/k/hjoerring/taeppe", "/k/hjoerring/overblik"])
+def test_one_municipality_makes_no_carpet(path: str) -> None:
+    assert Selection.from_url(path, "", KNOWN)[0].to_url() == "/k/hjoerring"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("soeg=Hjørring", "/k/hjoerring"),
+        ("soeg=860", "/k/hjoerring"),
+        ("soeg=kkr nordjylland", "/kkr/nordjylland"),
+        ("soeg=Sundhedsråd Vendsyssel", "/sundhedsraad/vendsyssel?kort=2027"),
+        ("soeg=hj", "/?soeg=hj"),
+        ("soeg=", "/"),
+    ],
+)
+def test_a_search_by_a_whole_name_goes_straight_there_on_either_map(query: str, shown: str) -> None:
+    selection, notices = Selection.from_url("/", query, KNOWN)
+    assert (selection.to_url(), notices) == (shown, [])
+
+
+def test_an_own_list_goes_before_a_group_and_is_written_in_one_order() -> None:
+    query = "gruppe=kkr-nordjylland&kommuner=laesoe,0860,Hjørring"
+    selection, notices = Selection.from_url("/sammenlign/readmissions_30d", query, KNOWN)
+    assert selection.to_url() == "/sammenlign/readmissions_30d?kommuner=hjoerring,laesoe"
+    assert notices == []

@@ -52,7 +52,7 @@ def test_a_file_can_hold_many_periods(client, country) -> None:
     ("url", "told"),
     [
         ("/fil/nothing.csv?fra=2024-01&til=2024-12", "no indicator"),
-        (f"/fil/{ID}.xlsx?fra=2024-01&til=2024-12", "parquet, csv"),
+        (f"/fil/{ID}.ods?fra=2024-01&til=2024-12", "parquet, csv, xlsx"),
         (f"/fil/{ID}.csv?til=2024-12", "fra="),
         (f"/fil/{ID}.csv?fra=2024-01&til=2024-Q4", "til=2024-Q4 is not a month"),
         (f"/fil/{ID}.csv?fra=2024-02&til=2024-11&inddeling=year", "no whole year"),

@@ -119,37 +119,14 @@ def test_a_refused_file_changes_nothing_and_is_named(tmp_path: Path) -> None:
     assert not report.is_loadable and report.published is None
     refused = next(file for file in report.files if file.status == "refused")
     assert refused.file.endswith("bad.csv")
-    assert "C2-person" in refused.findings[0].message
+    assert "C2-person" in refused.findings[0].en
     assert open_release(tmp_path / "data").id == before
     assert len(list((tmp_path / "data/build/history/lpr_contacts").glob("*.json"))) == 1
 
 
-BAD_FILES = {
-    "empty.csv": (b"", "D1-empty"),
-    "header_only.csv": (CONTACT_HEADER.encode(), "D1-empty"),
-    "unknown.csv": (b"a;b;c\n1;2;3\n", "D2-unknown"),
-    "near.csv": (CONTACT_HEADER.replace("adiag;", "").encode() + b"\n1;2\n", "D2-unknown"),
-    "twice.csv": (CONTACT_HEADER.replace("alder", "pnr").encode() + b"\n", "D2-unknown"),
-    "binary.csv": (b"a;b\n\0\0", "D5-binary"),
-    "cut.parquet": (b"PAR1abc", "D7-parquet"),
-    "no.xlsx": (b"not a workbook", "D8-excel"),
-    "mixed.csv": ("OMRÅDE;KØN\n".encode() + "Ærø".encode("cp1252") + "ø".encode(), "D6-encoding"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_taken_in_says_why(name: str, tmp_path: Path) -> None:
-    content, rule = BAD_FILES[name]
-    (tmp_path / name).write_bytes(content)
-    report = check([tmp_path / name])
-    assert [file.status for file in report.files] == ["refused"]
-    assert report.files[0].findings[0].rule == rule
-    assert not report.is_loadable
-
-
 def test_the_nearest_shape_and_its_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "k.csv").write_text(CONTACT_HEADER.replace("adiag;", "") + "\n", encoding="utf-8")
-    message = check([tmp_path / "k.csv"]).files[0].findings[0].message
+    message = check([tmp_path / "k.csv"]).files[0].findings[0].en
     assert "LPR_A" in message and "adiag" in message
 
 
@@ -170,7 +147,7 @@ def test_bad_rows_are_held_back_with_row_column_and_rule_and_never_show_a_person
     }  # fmt: skip
     assert (file.status, file.rows_quarantined, file.rows_in) == ("accepted_with_warnings", 5, len(lines))
     assert rows_add_up(report)
-    assert "50000" not in json.dumps([f.message for f in file.findings])
+    assert "50000" not in json.dumps([f.en for f in file.findings])
 
 
 def test_danish_habits_are_read_as_a_careful_person_would(tmp_path: Path) -> None:
@@ -330,3 +307,70 @@ def test_acute_place_stays_cover_the_months_of_their_file(tmp_path: Path) -> Non
     assert covered.rows() == [("0851", *whole), ("0860", *whole)]
     counted = release.sql("select sum(n)::int as n from municipality_month where measure = 'n_place_stay'").item()
     assert counted == 2  # the open one has no length yet, and the other temporary place is none of them
+
+
+def test_check_says_what_load_would_say_and_leaves_no_trace(tmp_path: Path) -> None:
+    folder, data = write_folder(tmp_path / "in"), tmp_path / "data"
+    (tmp_path / "two").mkdir()
+    write_contacts(tmp_path / "two" / "k.csv", month_of_contacts())
+    (tmp_path / "two" / "bopael.csv").write_text("PNR;KOM;FRA;TIL\n6101500000;851;2000-01-01;\n", encoding="utf-8")
+    stopped = check([tmp_path / "two"], data)
+    assert not stopped.is_loadable and stopped.problem is not None and "FOLK1A" in stopped.problem["da"]
+    alone = check([tmp_path / "two" / "k.csv"], data)  # a part of a delivery: told, and not held against it
+    assert alone.is_loadable and alone.lacking == stopped.problem
+    assert check([folder], data).is_loadable and not data.exists()
+    load([folder], data)
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert check([tmp_path / "two"], data).is_loadable  # the population is there by now
+    write_contacts(
+        tmp_path / "more.csv",
+        [contact_line(n, f"6201{n % 90:02d}{n:04d}", "2024-01-05 10:00", "2024-01-08 10:00") for n in range(500)],
+    )
+    told = check([tmp_path / "more.csv"], data)
+    assert not told.is_loadable and told.problem is not None and "--accept-change" in told.problem["da"]
+    after = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert before == after
+
+
+def test_a_copy_names_the_file_it_is_a_copy_of(tmp_path: Path) -> None:
+    folder, data = write_folder(tmp_path / "in"), tmp_path / "data"
+    (folder / "zz kopi.csv").write_bytes((folder / "kontakter.csv").read_bytes())
+    report = load([folder], data)
+    assert rows_add_up(report)
+    copy = next(file for file in report.files if "kopi" in file.file)
+    assert (copy.rows_loaded, copy.rows_duplicate) == (0, 360)
+    assert any(finding.rule == "D10-again" and "kontakter.csv" in finding.da for finding in copy.findings)
+    (tmp_path / "igen.csv").write_bytes((folder / "kontakter.csv").read_bytes())
+    again = check([tmp_path / "igen.csv"], data).files[0]
+    assert any(
+        finding.rule == "D10-again" and "kontakter.csv, der er indlæst før" in finding.da for finding in again.findings
+    )
+
+
+def test_the_rows_of_a_refused_file_are_counted_or_said_to_be_unknown(tmp_path: Path) -> None:
+    (tmp_path / "ukendt.csv").write_text("a;b\n1;2\n3;4\n", encoding="utf-8")
+    (tmp_path / "halv.zip").write_bytes(b"PK\x03\x04abc")
+    halved, unknown = check([tmp_path / "halv.zip", tmp_path / "ukendt.csv"]).files
+    assert (unknown.rows_in, unknown.rows_quarantined, unknown.is_counted) == (2, 2, True)
+    assert (halved.rows_in, halved.is_counted) == (0, False)
+    assert "ukendt" in CliRunner().invoke(main, ["check", str(tmp_path / "halv.zip"), "--data", str(tmp_path)]).output
+
+
+def test_columns_that_nobody_reads_are_named_and_persons_in_headers_are_not(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    lines = (folder / "kontakter.csv").read_text("utf-8").split("\n")
+    lines = [f"{lines[0]};ans_region;0702451239", *(f"{line};1081;x" for line in lines[1:])]
+    (folder / "kontakter.csv").write_text("\n".join(lines), encoding="utf-8")
+    file = check([folder / "kontakter.csv"]).files[0]
+    told = next(finding.da for finding in file.findings if finding.rule == "D2-unread")
+    assert "ans_region" in told and "0702451239" not in told
+    assert file.status == "accepted"
+
+
+def test_the_loader_speaks_danish_and_english_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "k.csv").write_text("a;b\n1;2\n", encoding="utf-8")
+    for lang, words in (("da", "kendt leverance"), ("en", "known delivery")):
+        command = ["check", str(tmp_path / "k.csv"), "--data", str(tmp_path / "data"), "--lang", lang]
+        assert words in CliRunner().invoke(main, command).stdout
+        content = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
+        assert words in content["files"][0]["findings"][0]["message"]

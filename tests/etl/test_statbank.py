@@ -94,7 +94,7 @@ def test_every_table_keeps_its_breakdown_and_its_gaps(tmp_path: Path) -> None:
 def test_areas_that_repeat_municipalities_or_are_none_are_counted_apart(tmp_path: Path) -> None:
     report = check_text(tmp_path / "aed10a.csv", *AED10A)
     assert (report.rows_in, report.rows_loaded, report.rows_duplicate, report.rows_quarantined) == (6, 3, 2, 1)
-    assert "Christiansø" in next(f.message for f in report.findings if f.rule == "W1-outside")
+    assert "Christiansø" in next(f.en for f in report.findings if f.rule == "W1-outside")
 
 
 def test_an_english_table_is_the_danish_one(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_tables_with_the_same_headers_are_told_apart_by_the_name_of_the_file_onl
     ]
     report = check_text(tmp_path / "data.csv", *lines)
     assert report.status == "refused"
-    assert "hjemsyg.csv" in report.findings[0].message
+    assert "hjemsyg.csv" in report.findings[0].en
 
 
 def test_one_figure_with_two_values_refuses_the_table(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_folk1a_by_marital_status_counts_everybody_once(texts: bool, english: bo
     report = check_text(tmp_path / "FOLK1A.csv", *folk1a(texts=texts, english=english))
     assert (report.kind, report.status) == ("population", "accepted"), report.findings
     assert report.rows_loaded == 98 * 2 * 106
-    assert f"{98 * 2 * 106 * 10:,} persons" in next(f.message for f in report.findings if f.rule == "P0-total")
+    assert f"{98 * 2 * 106 * 10:,} persons" in next(f.en for f in report.findings if f.rule == "P0-total")
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference files are not beside the project")
@@ -161,8 +161,8 @@ def test_real_files_of_folk1a_are_answered_as_a_careful_person_would() -> None:
         )
     )
     assert whole.kind == "population" and whole.status != "refused"
-    assert gaps.status == "refused" and "38" in gaps.findings[0].message
-    assert areas.status == "refused" and "køn" in areas.findings[0].message
+    assert gaps.status == "refused" and "38" in gaps.findings[0].en
+    assert areas.status == "refused" and "køn" in areas.findings[0].en
 
 
 # --- fetching -----------------------------------------------------------------------------------------------------

@@ -141,12 +141,14 @@ def preventable(stays: pl.DataFrame) -> pl.DataFrame:
 
 def test_every_delivery_is_recognised_by_its_headers(demo: Path) -> None:
     kinds = {
+        "aed10a": ("statbank", 1),
         "akutpladser_kapacitet_": ("acute_place_capacity", 5),
         "akutpladser_ophold_": ("acute_place_stays", 5),
         "faerdigbehandlede_dage": ("faerdigbehandlede", 1),
         "folk1a": ("population", 1),
         "indsatser": ("interventions", 1),
         "maal": ("goals", 1),
+        "officielle_tal": ("generic_long", 1),
     }
     for prefix, (kind, files) in kinds.items():
         paths = sorted(demo.glob(f"{prefix}*.csv"))
@@ -329,6 +331,33 @@ def test_days_after_ready_for_discharge_are_5_to_10_per_1000_a_year(demo: Path, 
     days = read_csv(demo / "faerdigbehandlede_dage.csv").filter(pl.col("periode").str.starts_with("2020"))
     assert days.height == 98 * 12
     assert 5 < days["dage"].cast(pl.Int64).sum() / persons(population, ["000"]) * 1000 < 10
+
+
+def test_official_figures_differ_from_ours_as_real_ones_do(
+    demo: Path, stays: pl.DataFrame, population: pl.DataFrame
+) -> None:
+    """Hip fractures by a rule that counts three per cent more, drawn when one and a bit per cent had not come."""
+    rows = read_csv(demo / "officielle_tal.csv").filter(indikator="hip_fractures_65plus", periode="2020")
+    (country,) = rows.filter(kommune="Hele landet").iter_rows(named=True)
+    hips = preventable(stays).filter(pl.col("diagnosis").str.contains("^DS72[012]")).height
+    assert int(country["taeller"]) == pytest.approx(1.03 * 0.988 * hips, rel=0.05)
+    assert int(country["naevner"]) == pytest.approx(persons(population, ["000"], 65), rel=0.02)
+    rate = 1000 * int(country["taeller"]) / int(country["naevner"])
+    assert float(country["vaerdi"].replace(",", ".")) == pytest.approx(rate, abs=0.051)
+    assert rows.height == 98 + 5 + 1
+    assert not rows["taeller"].drop_nulls().is_in(["1", "2", "3", "4"]).any()
+
+
+def test_preventive_home_visits_add_up_over_every_dimension(demo: Path, population: pl.DataFrame) -> None:
+    table = read_csv(demo / "aed10a.csv").with_columns(pl.col("INDHOLD").cast(pl.Int64))
+    total = table.filter(HJEMMEBESØG="TOT", ALDER="TOT", KØN="TOT", TID="2020")
+    (country,) = total.filter(OMRÅDE="000")["INDHOLD"]
+    assert country == total.filter(pl.col("OMRÅDE") != "000")["INDHOLD"].sum()
+    for dimension in ("HJEMMEBESØG", "ALDER", "KØN"):
+        others = [pl.col(column) == "TOT" for column in ("HJEMMEBESØG", "ALDER", "KØN") if column != dimension]
+        parts = table.filter(*others, pl.col(dimension) != "TOT", OMRÅDE="000", TID="2020")
+        assert parts["INDHOLD"].sum() == country
+    assert 0.15 < country / persons(population, ["000"], 75) < 0.28
 
 
 def test_respiratory_admissions_peak_in_winter_and_planned_ones_keep_weekends_free(stays: pl.DataFrame) -> None:

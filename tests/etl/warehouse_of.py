@@ -1,4 +1,4 @@
-"""Small tables in, production SQL run on them: what most tests of the ETL stand on."""
+"""Small tables in, production code run on them: what most tests of the ETL stand on."""
 
 import json
 from collections.abc import Iterator
@@ -6,25 +6,19 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from etl.counting import parts
 from etl.land import empty_history
 from etl.parse import EPOCH
 from etl.shape import SHAPES
-from etl.warehouse import Warehouse, open_warehouse
+from etl.warehouse import Warehouse, judge_reports, open_warehouse, surroundings
 
-STAY_STEPS = (
-    "05_small_deliveries",
-    "11_lookups",
-    "10_reported_again",
-    "12_newest_report",
-    "15_counts",
-    "20_report_of_part",
-    "22_contact",
-    "25_diagnosis",
-    "30_stay",
-    "40_admission",
-)
+STAY = (
+    "person", "start_minute", "end_minute", "n_contact", "is_open", "is_acute", "diagnosis", "municipality", "age",
+    "is_admission", "is_readmitted",
+)  # fmt: skip
 
 
 def minute(text: str | None) -> int | None:
@@ -51,7 +45,7 @@ def contact(
     return {
         "contact_id": contact_id, "person": person, "start_minute": start, "end_minute": end, "reported_minute": reported,
         "municipality": municipality, "age": age, "sex": sex, "is_physical": is_physical, "is_acute": is_acute,
-        "diagnosis": diagnosis, "is_cancelled": is_cancelled, "stay_key": None, "row": contact_id, "rule": rule,
+        "diagnosis": diagnosis, "is_cancelled": is_cancelled, "row": contact_id, "rule": rule,
     }  # fmt: skip
 
 
@@ -59,7 +53,7 @@ def contact(
 def warehouse_of(
     folder: Path, contacts: list[dict], as_of: date, deaths: dict[int, date] | None = None
 ) -> Iterator[Warehouse]:
-    """A warehouse whose history holds exactly these contacts and deaths; `STAY_STEPS` have been run."""
+    """A warehouse whose history holds exactly these contacts and deaths."""
     write_history(folder, "lpr_contacts", contacts)
     write_history(
         folder,
@@ -68,8 +62,22 @@ def warehouse_of(
     )
     empty_history(folder)
     with open_warehouse(folder, as_of=as_of) as warehouse:
-        warehouse.run(*STAY_STEPS)
         yield warehouse
+
+
+def stays_in(warehouse: Warehouse) -> pl.DataFrame:
+    """The columns of STAY, sorted by person and start; is_readmitted is null where the stay is no index admission."""
+    frames = []
+    is_valid = judge_reports(warehouse).is_valid
+    for part in parts(warehouse.reports, is_valid, surroundings(warehouse), warehouse.as_of):
+        columns = part.stays | {"is_index": part.is_index, "is_readmitted": part.is_readmitted}
+        code = pl.Series([*warehouse.reports.diagnoses, None], dtype=pl.String)
+        frame = pl.DataFrame(columns).with_columns(
+            code.gather(np.where(columns["diagnosis"] < 0, len(code) - 1, columns["diagnosis"])).alias("diagnosis"),
+            pl.when("is_index").then("is_readmitted").alias("is_readmitted"),
+        )
+        frames.append(frame.select(STAY))
+    return pl.concat(frames).sort("person", "start_minute")
 
 
 def write_history(folder: Path, kind: str, rows: list[dict], name: str = "a" * 64) -> None:

@@ -57,7 +57,7 @@ class Country:
 
     def load(self, path: Path, *args: str, **job: object) -> Ended:
         """`python -m etl load`, with what is to go wrong; true counts, so that one contact shows."""
-        return self.run("load", str(path), "--protection", "none", *args, **job)
+        return self.run("load", str(path), "--protection", "none", "--lang", "en", *args, **job)
 
     def run(self, *args: str, **job: object) -> Ended:
         """Any command on the data folder."""

@@ -72,7 +72,9 @@ def test_asked_to_stop_a_real_command_puts_its_things_away_and_says_so(
     """Asked when it has told of so many stages: within Python, or within a query of DuckDB."""
     before = country.loaded
     command = [sys.executable, "-m", "etl", "load", str(country.next_delivery()), "--data", str(country.data)]
-    with subprocess.Popen([*command, "--protection", "none"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [*command, "--protection", "none", "--lang", "en"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as run:
         assert run.stderr is not None
         for _ in range(line):
             run.stderr.readline()

@@ -9,11 +9,13 @@ import pytest
 from kpis import rates
 from kpis.area import areas
 from kpis.assess import assess_change, assess_level, assess_trend
+from kpis.clustering import national_clustering
 from kpis.evaluate import Query, evaluate
 from kpis.indicator import load_indicators
 from kpis.period import Period, add_months
-from tests.helpers import tiny_release
-from tests.kpis.alike import UNPROTECTED, build_alike, true_value
+from kpis.protection import chain_variance
+from tests.helpers import build_release, tiny_release
+from tests.kpis.alike import UNPROTECTED, build_alike
 
 INDICATORS = load_indicators()
 PREVENTABLE = INDICATORS["preventable_admissions_65plus"]
@@ -48,37 +50,61 @@ def test_where_nothing_differs_at_most_one_verdict_in_twenty_shouts(alike) -> No
     assert np.mean(shouts["level"]) < 0.01 and np.mean(shouts["change"]) < 0.025
 
 
-def test_intervals_hold_the_truth_also_where_rounding_is_most_of_the_count(alike) -> None:
-    """Without the rounding counted in, those of the 20 smallest hold it 87 times in a hundred."""
-    with_rounding, without = [], []
-    for release in alike:
-        estimates = evaluate(release, Query(PREVENTABLE, areas(release, "municipality", "2024"), (YEAR,)))
-        estimates = estimates.sort("denominator").head(20)
-        truth = np.array([true_value(release, code, 21, 32) for code in estimates["area_code"]])
-        plain = rates.crude_rate(estimates["numerator"].to_numpy(), estimates["denominator"].to_numpy())
-        with_rounding += list((estimates["lower"].to_numpy() <= truth) & (truth <= estimates["upper"].to_numpy()))
-        without += list((plain.lower <= truth) & (truth <= plain.upper))
-    assert 0.9 < np.mean(with_rounding) < 0.99
-    assert np.mean(without) < np.mean(with_rounding) - 0.04
-
-
-def test_protection_widens_an_interval_by_the_runs_it_touches(tmp_path) -> None:
-    """Ten groups over two calendar years are 20 runs of variance 4; the half-widths are squared and added."""
+def test_rounding_widens_an_interval_by_the_runs_it_touches(tmp_path) -> None:
+    """Ten groups that are balanced together, over two calendar years, are two runs; half-widths are squared and added."""
     release = build_alike(tmp_path, 1)
+    clustered = national_clustering(release, PREVENTABLE)
     country = areas(release, "country", "2024")
     largest = tuple(area for area in areas(release, "municipality", "2024") if area.code == "0101")
-    for place, runs in ((largest, 20), (country, 20 * 98)):
+    for place, runs in ((largest, 2), (country, 2 * 98)):
         (row,) = evaluate(release, Query(PREVENTABLE, place, (YEAR,))).iter_rows(named=True)
-        plain = rates.crude_rate(row["numerator"], row["denominator"])
-        half = rates.normal_quantile(0.95) * np.sqrt(4 * runs) / row["denominator"] * 1000
+        plain = rates.crude_rate(row["numerator"], row["denominator"], dispersion=clustered)
+        half = rates.normal_quantile(0.95) * np.sqrt(chain_variance(release) * runs) / row["denominator"] * 1000
         assert row["upper"] - row["value"] == pytest.approx(np.hypot(float(plain.upper - plain.value), half))
 
 
-def test_an_unprotected_release_has_the_plain_interval(tmp_path) -> None:
+def test_an_unprotected_release_is_widened_by_its_clustering_only(tmp_path) -> None:
     release = build_alike(tmp_path, 1, UNPROTECTED)
+    clustered = national_clustering(release, PREVENTABLE)
     (row,) = evaluate(release, Query(PREVENTABLE, areas(release, "country", "2024"), (YEAR,))).iter_rows(named=True)
-    plain = rates.crude_rate(row["numerator"], row["denominator"])
+    plain = rates.crude_rate(row["numerator"], row["denominator"], dispersion=clustered)
     assert (row["lower"], row["upper"]) == pytest.approx((float(plain.lower), float(plain.upper)))
+
+
+def test_a_region_is_judged_by_what_its_municipalities_make_likely(tmp_path) -> None:
+    """Municipalities that differ by 15 per cent, each for itself, make no region stand out; one whose municipalities
+    all lie 15 per cent higher does. Five regions alone would call that overdispersion."""
+    release = build_alike(tmp_path, 2, differing=0.15)
+    _, verdicts = assess_level(release, PREVENTABLE, "region", "2024", YEAR, standardised=True)
+    assert not verdicts.shouts.any()
+    hit = next(area for area in areas(release, "region", "2024") if area.code == "1084")
+    higher = pl.col("municipality_code").is_in(list(hit.municipalities))
+    cube = release.sql("select * from cube").with_columns(
+        pl.when(higher).then((pl.col("n_acute") * 1.25).round().cast(pl.Int32)).otherwise("n_acute").alias("n_acute")
+    )
+    tables = {
+        table: release.sql(f"select * from {table}")
+        for table in ("area", "membership", "population", "standard_population", "coverage")
+    }
+    changed = tiny_release(tmp_path, "v20260117T030000Z-region", dict(release.manifest), cube=cube, **tables)
+    estimates, verdicts = assess_level(changed, PREVENTABLE, "region", "2024", YEAR, standardised=True)
+    assert dict(zip(estimates["area_code"], verdicts.id.tolist(), strict=True))["1084"] == "much_worse"
+
+
+def test_a_trifle_is_as_expected_however_sure(tmp_path, country) -> None:
+    """Half a per cent fewer complete contacts in the largest municipality: plain to the counts, nothing to a reader."""
+    fewer = (pl.col("municipality_code") == "0101") & (pl.col("measure") == "n_contact_coded")
+    counts = country.sql("select * from municipality_month").with_columns(
+        pl.when(fewer).then((pl.col("n") * 0.995).cast(pl.Int32)).otherwise("n").alias("n")
+    )
+    release = build_release(tmp_path, municipality_month=counts)
+    complete = INDICATORS["data_completeness"]
+    for indicator, wanted in (
+        (complete, "as_expected"),
+        (complete.model_copy(update={"smallest_difference": 0.0}), "much_worse"),
+    ):
+        estimates, verdicts = assess_level(release, indicator, "municipality", "2024", YEAR)
+        assert dict(zip(estimates["area_code"], verdicts.id.tolist(), strict=True))["0101"] == wanted
 
 
 def test_a_winter_is_no_signal_though_every_winter_is_higher(alike) -> None:
@@ -160,6 +186,7 @@ def test_a_break_in_the_data_is_no_change_and_no_limit_crosses_it(tmp_path, firs
     found = assess_change(release, PREVENTABLE, areas(release, "municipality", "2024")[:1], months=at_break + 30)
     assert np.unique(found.phase).tolist() == [0, 1]
     assert np.flatnonzero(np.diff(found.phase)).tolist() == [at_break - 1]
+    assert [reason.month for reason in found.breaks] == [add_months(first, at_break)]
     assert found.verdicts.id.tolist() == ["no_signal"]
     per_month = 1000 / 1000  # 12,000 persons are 1,000 person-years a month
     assert found.chart.centre[0, 0] == pytest.approx(100 * per_month, rel=0.05)

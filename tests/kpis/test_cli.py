@@ -40,7 +40,8 @@ def test_show_tells_everything_about_an_indicator(country_data, indicator, langu
     texts = indicator.texts(language)
     for text in (texts.name, texts.meaning, texts.counted, texts.not_counted, texts.limits, texts.unit):
         assert " ".join(text.split()) in words
-    assert "12m-2025-09" in words
+    twelve_months = "oktober 2024 – september 2025: " if language == "da" else "October 2024 – September 2025: "
+    assert ("2025: " if indicator.is_yearly else twelve_months) in words
     assert ("syntetiske data" if language == "da" else "synthetic data") in words
 
 
@@ -48,7 +49,7 @@ def test_show_lists_the_codes_and_what_is_not_confirmed(country_data):
     output = run("show", "preventable_admissions_65plus", "--data", country_data).output
     assert "Blærebetændelse: DN30 undtagen DN303 DN304" in output
     assert "preventable_65plus, version 1, ikke bekræftet af en officiel kilde" in output
-    assert "endnu ingen anden end forfatteren" in output
+    assert "endnu ikke kontrolleret; det skal gøres af" in " ".join(output.split())
 
 
 def test_show_works_without_data_and_says_so(tmp_path):
@@ -115,7 +116,7 @@ def test_export_splits_and_standardises(country_data, tmp_path):
         (("export", "hip_fracture_65plus"), "Did you mean 'hip_fractures_65plus'?"),
         (("export", "days_after_ready", "--level", "regions"), "Did you mean 'region'?"),
         (("export", "days_after_ready", "--grain", "quarters"), "Did you mean 'quarter'?"),
-        (("export", "days_after_ready", "--format", "xml"), "Allowed: parquet, csv."),
+        (("export", "days_after_ready", "--format", "pdf"), "Allowed: parquet, csv, xlsx."),
         (("export", "days_after_ready", "--lang", "dk"), "Did you mean 'da'?"),
         (("export", "days_after_ready", "--from", "januar"), "Write it as 2024-01"),
         (("export", "days_after_ready", "--from", "2024-02", "--to", "2024-11"), "No whole year lies within"),

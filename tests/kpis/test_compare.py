@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from kpis import compare, rates
+from kpis import compare, dispersion, rates
 
 
 def _interval(value: list[float], lower: list[float], upper: list[float]) -> rates.Interval:
@@ -95,7 +95,7 @@ def test_proportion_category_is_about_the_common_share() -> None:
 
 def test_overdispersion_by_hand_without_trimming() -> None:
     """√(O/E) = 1.2, 1.0, 0.8, 1.0 with s = 0.05: z = 4, 0, −4, 0; φ = 8; τ² = (32 − 3)/(1600 − 400)."""
-    found = compare.ratio_dispersion([144, 100, 64, 100], 100, trim=0.0)
+    found = dispersion.ratio_dispersion([144, 100, 64, 100], 100, trim=0.0)
     assert found.z.tolist() == pytest.approx([4, 0, -4, 0])
     assert found.phi.item() == pytest.approx(8.0)
     assert found.tau2.item() == pytest.approx(29 / 1200)
@@ -106,14 +106,14 @@ def test_overdispersion_by_hand_without_trimming() -> None:
 
 def test_the_error_of_a_protected_count_adds_to_chance() -> None:
     """s² = 1/(4E) + v/(4E²) = 0.0025 + 0.0011 for E = 100 and v = 44."""
-    assert compare.ratio_dispersion([90, 100], 100, extra_variance=44).standard_error == pytest.approx(0.06)
+    assert dispersion.ratio_dispersion([90, 100], 100, extra_variance=44).standard_error == pytest.approx(0.06)
     # On the asin scale Var(p)/(4p(1−p)) = 1/(4n) + (9 + 0.25 · 12)/(n² · 4 · 0.25) = 0.0025 + 0.0012 for n = 100, π = ½
-    share = compare.proportion_dispersion([40, 60], 100, extra_variance=9, extra_variance_trials=12)
+    share = dispersion.proportion_dispersion([40, 60], 100, extra_variance=9, extra_variance_trials=12)
     assert share.standard_error**2 == pytest.approx(0.0037)
 
 
 def test_areas_that_differ_less_than_chance_get_the_limits_of_chance() -> None:
-    found = compare.ratio_dispersion([101, 99, 100, 100], 100)
+    found = dispersion.ratio_dispersion([101, 99, 100, 100], 100)
     assert found.tau2.item() == 0.0
     assert np.array_equal(found.limits(0.998), found.limits(0.998, with_overdispersion=False))
 
@@ -121,7 +121,7 @@ def test_areas_that_differ_less_than_chance_get_the_limits_of_chance() -> None:
 def test_limits_with_overdispersion_enclose_those_without() -> None:
     rng = np.random.default_rng(1)
     expected = rng.uniform(20, 900, 98)
-    found = compare.ratio_dispersion(rng.poisson(expected * np.exp(rng.normal(0, 0.3, 98))), expected)
+    found = dispersion.ratio_dispersion(rng.poisson(expected * np.exp(rng.normal(0, 0.3, 98))), expected)
     (lower, upper), (inner_lower, inner_upper) = found.limits(0.95), found.limits(0.95, with_overdispersion=False)
     assert found.tau2.item() > 0
     assert (lower < inner_lower).all() and (upper > inner_upper).all()
@@ -132,8 +132,8 @@ def test_dispersion_recovers_the_spread_that_was_put_in() -> None:
     rng = np.random.default_rng(2)
     expected = rng.uniform(300, 3000, (200, 98))
     observed = rng.poisson(expected * (1 + rng.normal(0, 0.1, expected.shape)) ** 2)
-    untrimmed = compare.ratio_dispersion(observed, expected, trim=0.0).tau2.mean()
-    trimmed = compare.ratio_dispersion(observed, expected).tau2.mean()
+    untrimmed = dispersion.ratio_dispersion(observed, expected, trim=0.0).tau2.mean()
+    trimmed = dispersion.ratio_dispersion(observed, expected).tau2.mean()
     assert untrimmed == pytest.approx(0.01, rel=0.05)
     assert 0.6 * untrimmed < trimmed < 0.8 * untrimmed
 
@@ -141,22 +141,22 @@ def test_dispersion_recovers_the_spread_that_was_put_in() -> None:
 def test_one_wild_area_cannot_widen_the_limits_of_all() -> None:
     rng = np.random.default_rng(3)
     observed = rng.poisson(400.0, 98)
-    before = compare.ratio_dispersion(observed, 400.0).tau2.item()
+    before = dispersion.ratio_dispersion(observed, 400.0).tau2.item()
     observed[0] = 4000
-    after = compare.ratio_dispersion(observed, 400.0)
+    after = dispersion.ratio_dispersion(observed, 400.0)
     assert after.tau2.item() < before + 1e-4
     assert after.adjusted_z[0] > 3.09
 
 
 def test_areas_without_a_value_take_no_part() -> None:
-    whole = compare.proportion_dispersion([10, 20, 30, 44], [100, 200, 300, 300])
-    holed = compare.proportion_dispersion([10, np.nan, 20, 30, 44, 5], [100, 50, 200, 300, 300, 0])
+    whole = dispersion.proportion_dispersion([10, 20, 30, 44], [100, 200, 300, 300])
+    holed = dispersion.proportion_dispersion([10, np.nan, 20, 30, 44, 5], [100, 50, 200, 300, 300, 0])
     assert holed.tau2 == pytest.approx(whole.tau2)
     assert np.isnan(holed.adjusted_z[[1, 5]]).all()
 
 
 def test_the_log_version_leaves_out_an_area_without_events() -> None:
-    found = compare.ratio_dispersion([0, 100, 120, 80], 100, scale="log")
+    found = dispersion.ratio_dispersion([0, 100, 120, 80], 100, scale="log")
     assert np.isnan(found.z[0]) and np.isfinite(found.z[1:]).all()
 
 
@@ -164,14 +164,14 @@ def test_rounding_counts_as_chance_not_as_overdispersion() -> None:
     rng = np.random.default_rng(4)
     counts = rng.poisson(12, (300, 98))
     published = 5 * np.floor(counts / 5 + rng.random(counts.shape))
-    blind = compare.ratio_dispersion(published, 12.0).tau2
-    aware = compare.ratio_dispersion(published, 12.0, extra_variance=4.0).tau2
+    blind = dispersion.ratio_dispersion(published, 12.0).tau2
+    aware = dispersion.ratio_dispersion(published, 12.0, extra_variance=4.0).tau2
     assert blind.mean() > 4 * aware.mean()
 
 
 def test_effective_counts_of_a_crude_rate_are_its_counts() -> None:
     rate = rates.crude_rate([400, 900], 10_000)
-    observed, expected = compare.effective_counts(rate, 50.0)
+    observed, expected = dispersion.effective_counts(rate, 50.0)
     assert observed == pytest.approx([400, 900], rel=0.03)
     assert observed / expected == pytest.approx([0.8, 1.8])
 

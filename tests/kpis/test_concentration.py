@@ -1,14 +1,18 @@
 """Where a difference lies: by hand, and on a release the parts add up to what evaluate shows."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kpis import period as period_module
 from kpis.area import areas, find_area
 from kpis.concentration import PARTS, additive, by_product, by_structure, explain
 from kpis.evaluate import Query, QueryError, evaluate, newest_period
 from kpis.indicator import load_indicators
+from kpis.period import Break, Period
 from tests.helpers import build_release
 
 INDICATORS = load_indicators()
@@ -101,6 +105,16 @@ def test_longer_stays_in_a_region_show_as_length(tmp_path) -> None:
     found = explain(release, PREVENTABLE, north, whole, newest_period(release)).filter(dimension="length_of_stay")
     parts = dict(found.select("part", "difference").iter_rows())
     assert parts["length_of_stay"] > 50  # nearly two days more for each of some sixty admissions
+
+
+def test_a_period_across_a_break_is_not_taken_apart(country, monkeypatch) -> None:
+    """The same question in the same release, with a break in the middle of the year."""
+    area, (whole,) = find_area(country, "Hjørring", "2024"), areas(country, "country", "2024")
+    year = Period.from_id("2024")
+    assert explain(country, PREVENTABLE, area, whole, year).height > 0
+    change = Break("change", date(2024, 7, 1), "Ny optælling.", "A new way to count.")
+    monkeypatch.setattr(period_module, "BREAKS", (change,))
+    assert explain(country, PREVENTABLE, area, whole, year).is_empty()
 
 
 @pytest.mark.parametrize("name", ["readmissions_30d", "days_after_ready"])

@@ -8,9 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from kpis.area import areas
-from kpis.evaluate import ESTIMATES, NOTES, STATUSES, Query, evaluate
+from kpis.evaluate import ESTIMATES, NOTES, STATUSES, Query, QueryError, evaluate
 from kpis.explanation import column_headings, column_meanings, note_words, statistics, status_words
-from kpis.export import FORMATS, export, export_metadata, export_table, write
+from kpis.export import FORMATS, export, export_metadata, export_table, row_count, write
 from kpis.indicator import LANGUAGES, load_indicators
 from kpis.period import periods_between
 from tests.helpers import tiny_release
@@ -145,3 +145,32 @@ def test_the_statistics_of_every_indicator_are_told_in_both_languages(indicator)
     assert danish != english
     assert "{" not in danish + english
     assert ("Dobson" in danish) == indicator.can_be_standardised
+
+
+def test_several_indicators_stand_under_each_other_and_each_says_how_it_was_made(country):
+    queries = [query_of(country), query_of(country, "days_after_ready")]
+    table = export_table(country, queries)
+    assert table["indicator"].unique(maintain_order=True).to_list() == [q.indicator.id for q in queries]
+    assert table.height == row_count(queries) == sum(row_count(query) for query in queries)
+    told = export_metadata(country, queries)
+    assert json.loads(told["definition"]).keys() == {q.indicator.id for q in queries}
+    assert told["release"] == country.id
+
+
+def test_a_workbook_has_typed_cells_and_text_that_no_spreadsheet_takes_for_a_formula(country):
+    table = export_table(country, query_of(country)).with_columns(area_name=pl.lit("=1+1"))
+    content = write(table, "xlsx", "da", export_metadata(country, query_of(country)))
+    sheet = pl.read_excel(io.BytesIO(content), sheet_name="Tal")
+    assert sheet["Område"].unique().to_list() == ["=1+1"]
+    assert sheet["Værdi"].to_list() == pytest.approx(table["value"].to_list())
+    assert sheet["Første måned"].to_list() == table["period_first"].to_list()
+    assert sheet["Områdekode"].dtype == pl.String, "a code keeps its leading zeros"
+    dictionary = pl.read_excel(io.BytesIO(content), sheet_name="Ordbog")
+    assert dictionary["Kolonne"].to_list() == list(column_headings("da").values())
+
+
+def test_a_workbook_of_too_many_rows_is_refused_before_it_is_counted(country):
+    months = periods_between(date(2023, 1, 1), date(2025, 12, 1), "month")
+    everything = [Query(item, areas(country, "municipality", "2024"), months) for item in INDICATORS.values()]
+    with pytest.raises(QueryError, match="too many for a workbook"):
+        export(country, everything, "xlsx")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from kpis.explanation import checked_by, measure_words
 from kpis.indicator import (
     FOCUS_AREAS,
     LANGUAGES,
@@ -45,7 +46,7 @@ def test_indicators_stand_in_the_order_of_focus_areas_with_the_headline_first():
 
 def test_every_measure_of_the_contract_is_known_and_no_other():
     cube = {name for name in CONTRACT["tables"]["cube"]["columns"] if name.startswith("n_")}
-    derived = {"person_years", "person_days", "n_goal", "n_goal_on_track"}
+    derived = {"person_years", "person_days", "n_goal", "n_goal_on_track", "n_home_visited"}
     assert set(MEASURES) == cube | set(CONTRACT["measures"]) | derived
     assert {name for name, measure in MEASURES.items() if measure.table == "cube"} == cube
 
@@ -78,6 +79,38 @@ def test_a_definition_on_an_unconfirmed_code_list_says_so_itself(indicator):
 def test_no_indicator_is_its_own_counterweight(indicator):
     assert indicator.counterweights
     assert indicator.id not in indicator.counterweights
+
+
+def test_everything_that_the_focus_areas_ask_for_is_there():
+    """One line per focus area, after the follow-up's own list."""
+    wanted = {
+        1: "preventable_admissions_65plus short_stays_65plus acute_admissions_65plus acute_place_capacity "
+        "acute_place_occupancy acute_place_days_over_capacity acute_place_median_stay acute_place_referred_home_gp "
+        "acute_place_admitted_7 acute_place_admitted_30 acute_place_refused",
+        2: "chronic_admissions_18plus copd_admissions_18plus diabetes_admissions_18plus "
+        "heart_failure_admissions_18plus asthma_admissions_18plus hypertension_admissions_18plus readmission_copd",
+        3: "hip_fractures_65plus alcohol_admissions_18plus vaccine_preventable_65plus preventive_home_visits_75plus",
+        4: "readmissions_30d readmissions_30d_65plus days_after_ready data_completeness data_timeliness "
+        "common_goals_on_track",
+    }
+    found = {number: {i.id for i in INDICATORS.values() if i.focus_area == number} for number in wanted}
+    assert found == {number: set(names.split()) for number, names in wanted.items()}
+
+
+@pytest.mark.parametrize("indicator", INDICATORS.values(), ids=INDICATORS)
+def test_who_checks_is_a_role_until_somebody_has(indicator):
+    for language in LANGUAGES:
+        told = checked_by(indicator, language)
+        assert "{" not in told
+        assert ("ikke kontrolleret" in told or "not checked yet" in told) == (indicator.checker is None)
+    assert checked_by(indicator.model_copy(update={"checker": "NN, Hjørring"}), "da") == "NN, Hjørring"
+
+
+def test_every_measure_that_counts_has_words():
+    named = {count.measure for item in INDICATORS.values() for count in (item.numerator, item.denominator)}
+    for language in LANGUAGES:
+        assert named <= set(measure_words(language))
+    assert set(measure_words("da")) == set(MEASURES)
 
 
 def test_breakdowns_are_those_that_the_counts_carry():

@@ -5,10 +5,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from kpis import potential, reference
+from kpis import gain, potential, reference
 from kpis.area import areas
 from kpis.evaluate import Query, QueryError, evaluate, newest_period
 from kpis.indicator import load_indicators
+from kpis.overlap import disjoint_groups
 from kpis.reference import DiagnosisGroup
 from tests.helpers import memberships, tiny_release
 
@@ -24,33 +25,33 @@ SIZES = np.exp(np.random.default_rng(5).normal(np.log(550), 0.8, AREAS))
 
 def test_potential_is_the_distance_from_the_shrunken_ratio_to_the_target() -> None:
     """Two large areas at 0.8 and 1.2: chance explains next to nothing, so that hardly anything is shrunken."""
-    found = potential.potential_to_target([80_000, 120_000], [100_000, 100_000], [90_000, 90_000], "lower")
+    found = gain.potential_to_target([80_000, 120_000], [100_000, 100_000], [90_000, 90_000], "lower")
     assert found.value == pytest.approx([0, 30_000], abs=15)
     assert found.lower[1] < 30_000 < found.upper[1] and found.upper[0] == 0
 
 
 def test_where_higher_is_better_the_potential_is_what_is_missing() -> None:
-    found = potential.potential_to_target([80_000, 120_000], [100_000, 100_000], [90_000, 90_000], "higher")
+    found = gain.potential_to_target([80_000, 120_000], [100_000, 100_000], [90_000, 90_000], "higher")
     assert found.value == pytest.approx([10_000, 0], abs=15)
 
 
 def test_the_best_fifth_is_read_off_the_shrunken_ratios() -> None:
     ratio = np.linspace(0.8, 1.2, 11)
-    found = potential.potential_to_target(ratio * 1e6, 1e6, None, "lower")
+    found = gain.potential_to_target(ratio * 1e6, 1e6, None, "lower")
     assert found.target == pytest.approx(np.full(11, 0.88e6), rel=1e-3)
-    median = potential.potential_to_target(ratio * 1e6, 1e6, None, "lower", place=0.5)
+    median = gain.potential_to_target(ratio * 1e6, 1e6, None, "lower", place=0.5)
     assert median.target == pytest.approx(np.full(11, 1.0e6), rel=1e-3)
 
 
 def test_a_count_with_more_variance_is_believed_less() -> None:
     observed, expected = SIZES * np.random.default_rng(1).uniform(0.8, 1.2, AREAS), SIZES
-    plain = potential.potential_to_target(observed, expected, None, "lower")
-    clustered = potential.potential_to_target(observed, expected, None, "lower", variance=expected * 4)
+    plain = gain.potential_to_target(observed, expected, None, "lower")
+    clustered = gain.potential_to_target(observed, expected, None, "lower", variance=expected * 4)
     assert 0 < clustered.value.sum() < plain.value.sum()
 
 
 def test_areas_without_a_figure_stay_without() -> None:
-    found = potential.potential_to_target([500.0, np.nan, 700.0], [600.0, 600.0, 600.0], None, "lower")
+    found = gain.potential_to_target([500.0, np.nan, 700.0], [600.0, 600.0, 600.0], None, "lower")
     assert np.isnan(found.value).tolist() == [False, True, False]
     assert found.total([0, 1, 2])[0] == pytest.approx(np.nansum(found.value))
     assert np.isnan(found.total([1])).all()
@@ -58,7 +59,7 @@ def test_areas_without_a_figure_stay_without() -> None:
 
 def test_a_direction_is_needed() -> None:
     with pytest.raises(ValueError, match="direction"):
-        potential.potential_to_target([1.0], [1.0], None, "neither")
+        gain.potential_to_target([1.0], [1.0], None, "neither")
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.1, 0.02])
@@ -70,7 +71,7 @@ def test_chance_is_not_sold_as_potential(scale: float) -> None:
     for _ in range(200):
         observed = rng.poisson(SIZES * scale).astype(float)
         expected = SIZES * observed.sum() / SIZES.sum()
-        shares.append(potential.potential_to_target(observed, expected, None, "lower").value.sum() / observed.sum())
+        shares.append(gain.potential_to_target(observed, expected, None, "lower").value.sum() / observed.sum())
         ratio = observed / expected
         raw.append((np.maximum(ratio - np.quantile(ratio, 0.2), 0) * expected).sum() / observed.sum())
     assert np.median(shares) < 0.001
@@ -86,7 +87,7 @@ def test_true_potential_is_found_without_bias_and_its_limits_cover(deviation: fl
         truth = rng.gamma(1 / deviation**2, deviation**2, AREAS)
         observed = rng.poisson(SIZES * truth).astype(float)
         expected = SIZES * observed.sum() / SIZES.sum()
-        found = potential.potential_to_target(observed, expected, None, "lower")
+        found = gain.potential_to_target(observed, expected, None, "lower")
         true = np.maximum(truth * SIZES - found.target, 0)
         covered.append(((found.lower <= true + 1e-9) & (true <= found.upper + 1e-9)).mean())
         bias.append((found.value.sum() - true.sum()) / observed.sum())
@@ -94,14 +95,14 @@ def test_true_potential_is_found_without_bias_and_its_limits_cover(deviation: fl
         totals.append(low <= (truth * SIZES - found.target)[found.value > 0].sum() <= high)
     assert 0.93 < np.mean(covered) < 0.98
     assert abs(np.mean(bias)) < 0.004
-    assert 0.9 < np.mean(totals) < 0.98
+    assert 0.92 < np.mean(totals) < 0.98
 
 
 def test_the_luckiest_year_of_an_unchanging_area_is_no_target() -> None:
     rng = np.random.default_rng(3)
     expected = np.repeat(SIZES[:, None], 5, axis=1)
     shares = [
-        potential.potential_to_own_best(rng.poisson(expected), expected, "lower").value.sum() / SIZES.sum()
+        gain.potential_to_own_best(rng.poisson(expected), expected, "lower").value.sum() / SIZES.sum()
         for _ in range(100)
     ]
     assert np.mean(shares) < 0.003
@@ -111,16 +112,9 @@ def test_an_area_that_got_worse_has_its_own_best_to_go_back_to() -> None:
     expected = np.full((20, 3), 1000.0)
     observed = expected.copy()
     observed[::2] = [800, 1000, 1200]
-    found = potential.potential_to_own_best(observed, expected, "lower")
+    found = gain.potential_to_own_best(observed, expected, "lower")
     assert 350 < found.value[0] < 400 and found.lower[0] < found.value[0] < found.upper[0]
     assert found.value[1] < 1
-
-
-def test_clustering_is_one_for_independent_events_and_more_where_they_come_together() -> None:
-    rng = np.random.default_rng(4)
-    expected = np.full((AREAS, 12), 8.0)
-    assert potential.clustering(rng.poisson(expected), expected) == pytest.approx(1.0, abs=0.15)
-    assert potential.clustering(rng.poisson(expected / 4) * 4, expected) == pytest.approx(4.0, rel=0.15)
 
 
 # --- diagnoses of several indicators ------------------------------------------------------------------------
@@ -131,24 +125,24 @@ def group(key: str, *prefixes: str, without: tuple[str, ...] = ()) -> DiagnosisG
 
 
 def test_a_group_inside_another_is_counted_with_it() -> None:
-    found = potential.disjoint_groups([group("copd", "DJ44"), group("lower", "DJ1", "DJ4"), group("hip", "DS72")])
+    found = disjoint_groups([group("copd", "DJ44"), group("lower", "DJ1", "DJ4"), group("hip", "DS72")])
     assert found == (("list.lower", "list.hip"), ())
 
 
 def test_the_same_group_twice_is_counted_once() -> None:
-    found = potential.disjoint_groups([group("a", "DE10", "DE11"), group("b", "DE11", "DE10")])
+    found = disjoint_groups([group("a", "DE10", "DE11"), group("b", "DE11", "DE10")])
     assert found == (("list.a",), ())
 
 
 def test_of_groups_that_overlap_in_part_the_later_is_left_out_and_named() -> None:
-    found = potential.disjoint_groups([group("lower", "DJ13", "DJ44"), group("vaccine", "DJ10", "DJ13")])
+    found = disjoint_groups([group("lower", "DJ13", "DJ44"), group("vaccine", "DJ10", "DJ13")])
     assert found == (("list.lower",), ("list.vaccine",))
 
 
 def test_what_the_wider_group_leaves_out_is_not_inside_it() -> None:
     wide = group("cystitis", "DN30", without=("DN303",))
-    assert potential.disjoint_groups([wide, group("narrow", "DN303")]).kept == ("list.cystitis", "list.narrow")
-    assert potential.disjoint_groups([wide, group("narrow", "DN301")]).kept == ("list.cystitis",)
+    assert disjoint_groups([wide, group("narrow", "DN303")]).kept == ("list.cystitis", "list.narrow")
+    assert disjoint_groups([wide, group("narrow", "DN301")]).kept == ("list.cystitis",)
 
 
 # --- from a release -----------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def test_an_easy_goal_is_met_and_an_impossible_one_is_behind(release) -> None:
     assert (easy["status"], easy["verdict"]) == ("met", "goal_met")
     assert (hard["status"], hard["verdict"]) == ("behind", "behind")
     assert easy["odds"] > 0.99 and hard["odds"] < 0.01
+    assert (easy["assurance"], hard["assurance"]) == ("passes", "fails")
     assert easy["forecast_lower"] < easy["forecast"] < easy["forecast_upper"]
     assert found(release, "own")["verdict"] == "goal_met"
 

@@ -242,3 +242,40 @@ def test_limits_that_know_of_rounding_cover_and_those_that_do_not_fall_short() -
     aware = rates.crude_rate(published, 1000.0, extra_variance=4.0 * 10)
     assert 0.93 < _coverage(aware, 30) < 0.97
     assert _coverage(rates.crude_rate(published, 1000.0), 30) < 0.88
+
+
+# --- events that come together ------------------------------------------------------------------------------
+
+
+def test_with_dispersion_a_count_is_worth_fewer_events() -> None:
+    """100 events of dispersion 4 are as uncertain as 25 independent ones: their limits, four times."""
+    plain, clustered = rates.crude_rate(25, 250), rates.crude_rate(100, 1000, dispersion=4.0)
+    assert clustered.value == plain.value
+    assert (float(clustered.lower), float(clustered.upper)) == pytest.approx((float(plain.lower), float(plain.upper)))
+
+
+def test_ten_effective_events_are_what_byar_needs() -> None:
+    assert str(rates.crude_rate(12, 100).method) == "byar"
+    assert str(rates.crude_rate(12, 100, dispersion=1.5).method) == "exact"
+
+
+def test_a_share_with_dispersion_is_that_of_fewer_trials() -> None:
+    plain, clustered = rates.proportion(10, 50), rates.proportion(20, 100, dispersion=2.0)
+    assert (float(clustered.lower), float(clustered.upper)) == pytest.approx((float(plain.lower), float(plain.upper)))
+    none, all_of_them = rates.proportion(0, 50, dispersion=2.0), rates.proportion(50, 50, dispersion=2.0)
+    assert float(none.lower) == 0.0 and float(all_of_them.upper) == 100.0
+
+
+def test_a_standardised_rate_of_one_stratum_is_the_crude_one_also_with_dispersion() -> None:
+    crude = rates.crude_rate(80, 1000, dispersion=1.6)
+    direct = rates.direct_rate([80], [1000], [500], dispersion=1.6)
+    assert (float(direct.lower), float(direct.upper)) == pytest.approx((float(crude.lower), float(crude.upper)))
+
+
+def test_with_dispersion_the_limits_cover_events_that_come_in_pairs() -> None:
+    rng = np.random.default_rng(1)
+    events = 2 * rng.poisson(40, 20_000)
+    found = rates.crude_rate(events, 1.0, 1.0, dispersion=2.0)
+    assert np.mean((found.lower <= 80) & (found.upper >= 80)) == pytest.approx(0.95, abs=0.02)
+    plain = rates.crude_rate(events, 1.0, 1.0)
+    assert np.mean((plain.lower <= 80) & (plain.upper >= 80)) < 0.87

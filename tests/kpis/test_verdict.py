@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpis import compare, effect, process, rates, verdict
+from kpis import compare, dispersion, effect, process, rates, verdict
 
 AREAS = 98
 
@@ -30,11 +30,11 @@ def test_neutral_verdicts_have_neutral_colours_only() -> None:
 # --- an area against its reference ------------------------------------------------------------------------
 
 
-def _spread(*ratios: float) -> compare.Dispersion:
+def _spread(*ratios: float) -> dispersion.Dispersion:
     """Areas with 400 events expected, of which the first have the given ratios and the others lie on the line."""
     observed = np.full(AREAS, 400.0)
     observed[: len(ratios)] = 400 * np.array(ratios)
-    return compare.ratio_dispersion(observed, 400.0)
+    return dispersion.ratio_dispersion(observed, 400.0)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_hundred_areas_that_differ_alike_are_as_expected_however_large_they_ar
     rng = np.random.default_rng(1)
     expected = rng.uniform(5e4, 5e5, AREAS)
     found = verdict.judge_level(
-        compare.ratio_dispersion(expected * np.exp(rng.normal(0, 0.1, AREAS)), expected), "lower"
+        dispersion.ratio_dispersion(expected * np.exp(rng.normal(0, 0.1, AREAS)), expected), "lower"
     )
     without = compare.ratio_category(expected * np.exp(rng.normal(0, 0.1, AREAS)), expected)
     assert (found.id == "as_expected").mean() > 0.75
@@ -65,16 +65,16 @@ def test_a_hundred_areas_that_differ_alike_are_as_expected_however_large_they_ar
 
 def test_an_area_in_which_a_halving_could_hide_is_not_called_as_expected() -> None:
     """(1 − 1.96/(2√E))² = ½ at E = 11.2."""
-    found = verdict.judge_level(compare.ratio_dispersion([10.0, 13.0], [10.0, 13.0]), "lower")
+    found = verdict.judge_level(dispersion.ratio_dispersion([10.0, 13.0], [10.0, 13.0]), "lower")
     assert found.id.tolist() == ["cannot_tell", "as_expected"]
     assert found.reason.tolist() == ["too_small", ""]
-    extreme = verdict.judge_level(compare.ratio_dispersion([30.0] + [13.0] * 50, [10.0] + [13.0] * 50), "lower")
+    extreme = verdict.judge_level(dispersion.ratio_dispersion([30.0] + [13.0] * 50, [10.0] + [13.0] * 50), "lower")
     assert extreme.id[0] == "much_worse"
 
 
 def test_what_is_not_shown_is_not_judged() -> None:
     rate = rates.direct_rate([[4, 3], [400, 300], [0, 0]], [[900, 900]] * 2 + [[0, 0]], [1, 1])
-    found = verdict.judge_level(compare.ratio_dispersion([7.0, 700.0, 0.0], [8.0, 690.0, 0.0]), "lower", rate.status)
+    found = verdict.judge_level(dispersion.ratio_dispersion([7.0, 700.0, 0.0], [8.0, 690.0, 0.0]), "lower", rate.status)
     assert found.id.tolist() == ["not_assessed", "as_expected", "not_assessed"]
     assert found.reason.tolist() == ["too_few", "", "undefined"]
     known = {reason.id for reason in verdict.REASONS}
@@ -104,7 +104,7 @@ def test_without_true_differences_at_most_one_verdict_in_twenty_shouts(risk: flo
     counts = rng.poisson(mean) if repeats == 1 else rng.negative_binomial(mean / (repeats - 1), 1 / repeats)
     counts = _published(rng, counts)
     expected = mean * counts.sum(axis=1, keepdims=True) / mean.sum(axis=1, keepdims=True)
-    found = verdict.judge_level(compare.ratio_dispersion(counts, expected, extra_variance=4.0), "lower")
+    found = verdict.judge_level(dispersion.ratio_dispersion(counts, expected, extra_variance=4.0), "lower")
     assert found.shouts.mean() < 0.04
     assert (found.shouts.mean(axis=1) > 0.10).mean() < 0.01  # no seed to be ashamed of either
     if repeats == 1:
@@ -117,10 +117,10 @@ def test_shares_without_true_differences_hardly_shout() -> None:
     rng, people = _country(3, 300)
     trials = np.floor(people * 0.2)
     events = rng.binomial(trials.astype(int), 0.12)
-    found = verdict.judge_level(compare.proportion_dispersion(events, trials), "lower")
+    found = verdict.judge_level(dispersion.proportion_dispersion(events, trials), "lower")
     assert found.shouts.mean() < 0.01
     events, trials = np.minimum(_published(rng, events), trials), np.maximum(_published(rng, trials), 5)
-    rounded = compare.proportion_dispersion(events, trials, extra_variance=4.0, extra_variance_trials=4.0)
+    rounded = dispersion.proportion_dispersion(events, trials, extra_variance=4.0, extra_variance_trials=4.0)
     assert verdict.judge_level(rounded, "lower").shouts.mean() < 0.01
 
 
@@ -131,8 +131,8 @@ def test_standardised_rates_without_true_differences_hardly_shout() -> None:
     events = rng.poisson(person_years * risk)
     rate = rates.direct_rate(events, person_years, weights)
     national = rates.direct_rate(events.sum(axis=1), person_years.sum(axis=1), weights).value
-    counts = compare.effective_counts(rate, national[:, None])
-    found = verdict.judge_level(compare.ratio_dispersion(*counts), "lower", rate.status)
+    counts = dispersion.effective_counts(rate, national[:, None])
+    found = verdict.judge_level(dispersion.ratio_dispersion(*counts), "lower", rate.status)
     assert found.shouts.mean() < 0.01
 
 
@@ -142,7 +142,7 @@ def test_a_true_difference_is_seen() -> None:
     truth = np.ones(AREAS)
     truth[:5] = 1.5
     counts = rng.poisson(mean * truth)
-    found = verdict.judge_level(compare.ratio_dispersion(counts, mean), "lower")
+    found = verdict.judge_level(dispersion.ratio_dispersion(counts, mean), "lower")
     assert (found.id[:, :5] == "much_worse").mean() > 0.9
 
 
@@ -197,7 +197,7 @@ def test_every_word_and_reason_that_is_given_stands_in_the_vocabulary() -> None:
         counts = rng.poisson(50, (40, AREAS)) * np.exp(rng.normal(0, 0.5, (40, AREAS)))
         expected = rng.choice([0.0, 5.0, 50.0], counts.shape)
         for found in (
-            verdict.judge_level(compare.ratio_dispersion(counts, expected), better),  # type: ignore[arg-type]
+            verdict.judge_level(dispersion.ratio_dispersion(counts, expected), better),  # type: ignore[arg-type]
             verdict.judge_change(process.xmr_chart(counts), better),  # type: ignore[arg-type]
         ):
             given |= set(found.id.ravel().tolist())

@@ -4,7 +4,7 @@
     make bench BENCH_YEARS=10       ten national years, about 25 mio. contacts
 
 Every figure is CPU seconds (steadier than the clock on a shared machine), wall seconds and peak memory of a process of
-its own, all in one run. It prints; it does not fail.
+its own, all in one run, start-up included; the median of ROUNDS. It prints; it does not fail.
 """
 
 import argparse
@@ -31,6 +31,20 @@ def scan(deliveries: Path, _: Path) -> None:
         wanted = [name for name in file.schema_arrow.names if name.lower() in COLUMNS]
         for batch in file.iter_batches(columns=wanted):
             assert batch.num_rows
+
+
+def scan_csv(deliveries: Path, _: Path) -> None:
+    """Read the same columns of the same contacts as CSV, typed, nothing more."""
+    import duckdb
+
+    files = sorted(map(str, deliveries.rglob("kontakter*.csv")))
+    with Path(files[0]).open(encoding="utf-8") as text:
+        headers = text.readline().strip().split(";")
+    types = {"dw_ek_kontakt": "bigint", "borger_alder_aar_ind": "smallint"}
+    types |= dict.fromkeys(("kont_starttidspunkt", "kont_sluttidspunkt", "indberettet_dato"), "timestamp")
+    columns = {header: types.get(header.lower(), "varchar") for header in headers}
+    read = ", ".join(f"bit_xor(hash({name}))" for name in COLUMNS)
+    duckdb.sql(f"select {read} from read_csv({files}, delim = ';', header = true, columns = {columns})").fetchall()
 
 
 def load(deliveries: Path, data: Path) -> None:
@@ -85,15 +99,29 @@ def pandas_script(deliveries: Path, _: Path) -> None:
     assert len(cube)
 
 
-TASKS = {task.__name__: task for task in (scan, load, load_month, pandas_script)}
+TASKS = {task.__name__: task for task in (scan, scan_csv, load, load_month, pandas_script)}
+ROUNDS = 3
 
 
-def measure(task: str, deliveries: Path, data: Path) -> tuple[float, float, float]:
-    """CPU seconds, wall seconds and peak GB of one task in a fresh process."""
+Used = tuple[float, float, float]  # CPU seconds, wall seconds, peak GB
+
+
+def measure(task: str, deliveries: Path, data: Path) -> Used:
+    """What one task uses in a fresh process, its helpers included."""
     began = time.monotonic()
     command = [sys.executable, __file__, "--task", task, str(deliveries), str(data)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(said[-2]), time.monotonic() - began, float(said[-1])
+
+
+def as_csv(deliveries: Path, folder: Path) -> None:
+    """The same deliveries with the contacts as CSV, a file for each of Parquet, headers alike."""
+    import polars as pl
+
+    shutil.copytree(deliveries, folder, ignore=shutil.ignore_patterns("lpr_a_kontakt", "_facit"))
+    for number, path in enumerate(sorted(deliveries.rglob("lpr_a_kontakt/**/*.parquet"))):
+        frame = pl.read_parquet(path, hive_partitioning=False).rename(str.lower)
+        frame.write_csv(folder / f"kontakter{number}.csv", separator=";", datetime_format="%Y-%m-%d %H:%M:%S")
 
 
 def newest_month(deliveries: Path, folder: Path) -> tuple[Path, Path]:
@@ -117,13 +145,14 @@ def main() -> None:
     """Make the country, measure, print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--years", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--task", nargs=3, metavar=("TASK", "DELIVERIES", "DATA"))
     asked = parser.parse_args()
     if asked.task:
         name, deliveries, data = asked.task
         TASKS[name](Path(deliveries), Path(data))
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6)
+        own, helpers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        print(sum(u.ru_utime + u.ru_stime for u in (own, helpers)), max(own.ru_maxrss, helpers.ru_maxrss) / 1e6)
         return
 
     from etl.synthetic import write_demo
@@ -133,17 +162,31 @@ def main() -> None:
         print(f"making {asked.years} national year(s) …", flush=True)
         write_demo(folder / "demo", years=asked.years)
         older, newer = newest_month(folder / "demo", folder)
-        results = {
-            "bare scan of 11 columns": measure("scan", folder / "demo", folder),
-            "full load and publication": measure("load", folder / "demo", folder / "full"),
-            "pandas script": measure("pandas_script", folder / "demo", folder),
-        }
+        as_csv(folder / "demo", folder / "csv")
         measure("load", older, folder / "monthly")
-        results["one more month"] = measure("load_month", newer, folder / "monthly")
+        tasks = {
+            "bare scan of 11 columns": ("scan", folder / "demo"),
+            "full load and publication": ("load", folder / "demo"),
+            "one more month": ("load_month", newer),
+            "pandas script": ("pandas_script", folder / "demo"),
+            "bare typed CSV scan": ("scan_csv", folder / "csv"),
+            "full load from CSV": ("load", folder / "csv"),
+        }
+        rounds: dict[str, list[Used]] = {what: [] for what in tasks}
+        for _ in range(asked.rounds):
+            for what, (task, deliveries) in tasks.items():
+                data = folder / "data"
+                if task == "load_month":
+                    shutil.copytree(folder / "monthly", data, symlinks=True)
+                rounds[what].append(measure(task, deliveries, data))
+                shutil.rmtree(data, ignore_errors=True)
+    results = {what: sorted(used)[len(used) // 2] for what, used in rounds.items()}
     floor, full = results["bare scan of 11 columns"][0], results["full load and publication"][0]
+    csv_floor = results["bare typed CSV scan"][0]
     print(f"{'':28}{'CPU s':>8}{'wall s':>8}{'GB':>7}{'× scan':>8}{'÷ full':>8}")
     for what, (cpu, wall, gigabytes) in results.items():
-        print(f"{what:28}{cpu:8.1f}{wall:8.1f}{gigabytes:7.2f}{cpu / floor:8.1f}{cpu / full:8.2f}")
+        times = cpu / (csv_floor if "CSV" in what else floor)
+        print(f"{what:28}{cpu:8.1f}{wall:8.1f}{gigabytes:7.2f}{times:8.1f}{cpu / full:8.2f}")
 
 
 if __name__ == "__main__":

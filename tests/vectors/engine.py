@@ -1,8 +1,7 @@
-"""Adapters that run etl's own SQL: contacts to stays, stays to readmissions, codes to groups of diagnoses.
+"""Adapters that run etl's own code: contacts to stays, stays to readmissions, codes to groups of diagnoses.
 
 The outside rules differ from ours (CMS counts whole days, England reads secondary diagnoses), so an adapter
-translates: it places dates within the day, and applies England's rules about positions to the groups that the
-SQL found.
+translates: it places dates within the day, and applies England's rules about positions to the groups that were found.
 """
 
 import csv
@@ -11,15 +10,15 @@ import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import duckdb
 import polars as pl
 
-import etl
+from etl.counting import diagnosis_groups
 from kpis import rates
-from tests.etl.warehouse_of import contact, minute, warehouse_of
+from kpis.reference import CodeList, DiagnosisGroup
+from tests.etl.warehouse_of import contact, minute, stays_in, warehouse_of
 
-SQL = Path(etl.__file__).parent / "sql"
 FIRST_PERSON = 1000
 Inputs = dict[str, Any]
 Result = dict[str, Any]
@@ -28,12 +27,11 @@ Result = dict[str, Any]
 def stays(i: Inputs) -> Result:
     """Rule S1 and S5; the case's gap and length are ours, which the adapter asserts."""
     assert (i["merge_if_gap_minutes_at_most"], i["admission_if_duration_hours_at_least"]) == (240, 12)
-    found = _built(
+    found = _stays(
         [
             contact(k + 1, person, minute(start), minute(end))
             for k, (person, start, end) in enumerate(zip(i["patient"], i["start"], i["end"], strict=True))
-        ],
-        "select person, start_minute, end_minute, n_contact, is_admission from stay order by person, start_minute",
+        ]
     )
     return {
         "patient": found["person"].to_list(),
@@ -51,14 +49,7 @@ def date_overlap_groups(i: Inputs) -> Result:
         contact(k + 1, person, minute(start), minute(end))
         for k, (person, start, end) in enumerate(zip(i["id"], i["start"], i["end"], strict=True))
     ]
-    found = _built(
-        contacts,
-        """
-        select stay.start_minute, stay.end_minute
-        from contact_of_stay join stay using (stay_id)
-        order by contact_of_stay.contact_id
-        """,
-    )
+    found = _stay_of_each(contacts, _stays(contacts))
     return {
         "group_start": [_written(m)[:10] for m in found["start_minute"]],
         "group_end": [_written(m)[:10] for m in found["end_minute"]],
@@ -80,16 +71,7 @@ def readmission_dates(i: Inputs) -> Result:
     ]
     deaths = {persons[who]: date.fromisoformat(left) for who, _, left, _, code in rows if code == "20"}
     as_of = date.fromisoformat(max(i["discharge_date"])) + timedelta(days=1)
-    found = _built(
-        contacts,
-        """
-        select contact_of_stay.contact_id, admission.is_readmitted
-        from contact_of_stay join admission using (stay_id)
-        order by contact_of_stay.contact_id
-        """,
-        as_of,
-        deaths,
-    )
+    found = _stay_of_each(contacts, _stays(contacts, as_of, deaths)).filter("is_admission")
     readmitted = found["is_readmitted"]
     n_index, n_readmitted = int(readmitted.is_not_null().sum()), int(readmitted.sum() or 0)
     return {
@@ -102,7 +84,7 @@ def readmission_dates(i: Inputs) -> Result:
 
 
 def acsc_nhs19(i: Inputs, definition: Path) -> Result:
-    """England's conditions as prefixes of four characters, matched by the SQL that matches our own code lists."""
+    """England's conditions as prefixes of four characters, matched by the code that matches our own code lists."""
     conditions = list(csv.DictReader(definition.open(encoding="utf-8")))
     secondary = {"COPD": "J4[12347]", "sickle cell": "D57"}  # what England's extra rules ask of secondary diagnoses
     regexes = {c["condition"]: c["icd10_regex_anchored_at_start"] for c in conditions} | {
@@ -128,17 +110,23 @@ def acsc_nhs19(i: Inputs, definition: Path) -> Result:
     return {"groups": groups}
 
 
-def _built(
-    contacts: list[dict[str, Any]],
-    query: str,
-    as_of: date = date(2024, 7, 1),
-    deaths: dict[int, date] | None = None,
+def _stays(
+    contacts: list[dict[str, Any]], as_of: date = date(2024, 7, 1), deaths: dict[int, date] | None = None
 ) -> pl.DataFrame:
     with (
         tempfile.TemporaryDirectory() as folder,
         warehouse_of(Path(folder), contacts, as_of, deaths) as warehouse,
     ):
-        return warehouse.query(query)
+        return stays_in(warehouse)
+
+
+def _stay_of_each(contacts: list[dict[str, Any]], stays: pl.DataFrame) -> pl.DataFrame:
+    """Contacts in the order of their ids, each with its stay: the person's last one that begins no later."""
+    asked = pl.DataFrame(contacts).select(
+        "contact_id", pl.col("person").cast(stays.schema["person"]), at=pl.col("start_minute").cast(pl.Int64)
+    )
+    begun = stays.with_columns(at=pl.col("start_minute").cast(pl.Int64)).sort("at")
+    return asked.sort("at").join_asof(begun, on="at", by="person", check_sortedness=False).sort("contact_id")
 
 
 def _written(minutes: int) -> str:
@@ -154,18 +142,15 @@ def _padded(code: str) -> str:
 def _matched(codes: set[str], regexes: dict[str, str]) -> dict[str, set[str]]:
     letters, ends = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789X"
     every = [f"{a}{k:02}{end}" for a in letters for k in range(100) for end in ends]
-    groups = pl.DataFrame(
-        {
-            "group_id": list(regexes),
-            "prefixes": [["D" + c for c in every if re.match(regex, c)] for regex in regexes.values()],
-            "excluded_prefixes": [[] for _ in regexes],
-        },
-        schema_overrides={"excluded_prefixes": pl.List(pl.String)},
-    )
-    with duckdb.connect() as connection:
-        connection.register("diagnosis_group", groups)
-        connection.register("contact", pl.DataFrame({"diagnosis": sorted(codes)}))
-        connection.sql("set variable excluded_group = ''")
-        connection.execute((SQL / "25_diagnosis.sql").read_text(encoding="utf-8"))
-        pairs = connection.sql("select diagnosis, group_id from grouped_diagnosis").fetchall()
-    return {code: {group for diagnosis, group in pairs if diagnosis == code} for code in codes}
+    lists = tuple(_list(name, tuple("D" + c for c in every if re.match(regex, c))) for name, regex in regexes.items())
+    asked = sorted(codes)
+    with patch("etl.counting.load_codelists", lambda: lists):
+        found = diagnosis_groups(asked)
+    names = {codelist.groups[0].group_id: codelist.id for codelist in lists}
+    return {code: {names[group] for group, is_in in found.items() if is_in[at]} for at, code in enumerate(asked)}
+
+
+def _list(name: str, prefixes: tuple[str, ...]) -> CodeList:
+    """A code list of one condition: England's conditions overlap, groups of one list must not."""
+    group = DiagnosisGroup(name, "condition", name, name, prefixes, "unconfirmed")
+    return CodeList(name, "1", name, name, "NHS", "NHS", "unconfirmed", "", (group,))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kpis import compare, effect, inequality, process, rates, small_area, trend
+from kpis import compare, dispersion, effect, inequality, process, rates, small_area, trend
 from tests.vectors import engine
 
 FOLDER = Path(__file__).parents[3] / "shared" / "vectors"
@@ -239,13 +239,13 @@ def _overdispersion(i: Inputs) -> Result:
     numerator, denominator = np.array(i["numerator"], dtype=float), np.array(i["denominator"], dtype=float)
     kind, trim = i["data_type"], i["trim_by"]
     if kind == "proportion":
-        found = compare.proportion_dispersion(numerator, denominator, trim=trim)
+        found = dispersion.proportion_dispersion(numerator, denominator, trim=trim)
     elif kind == "ratio_of_counts":
-        found = compare.count_ratio_dispersion(numerator, denominator, trim=trim)
+        found = dispersion.count_ratio_dispersion(numerator, denominator, trim=trim)
     elif i["sr_method"] == "SHMI":
-        found = compare.ratio_dispersion(numerator, np.round(denominator, 2), scale="log", trim=trim)
+        found = dispersion.ratio_dispersion(numerator, np.round(denominator, 2), scale="log", trim=trim)
     else:
-        found = compare.ratio_dispersion(numerator, denominator, trim=trim)
+        found = dispersion.ratio_dispersion(numerator, denominator, trim=trim)
     result = {
         "phi": found.phi[0],
         "tau2": found.tau2[0],

@@ -76,6 +76,11 @@
       if (!view) return window.dash_clientside.no_update;
       document.title = view.title;
       document.documentElement.lang = view.lang;
+      // A hand-written address, and a search that found its area, get the one spelling of what they show.
+      if (view.address && view.address !== here()) {
+        history.replaceState(history.state, "", view.address);
+        address = here();
+      }
       const where = arrival;
       arrival = null;
       if (where) {
@@ -83,6 +88,7 @@
           const kept = where.samePage && where.focus && document.getElementById(where.focus);
           const target = kept || document.querySelector("h1");
           if (target) target.focus({ preventScroll: true });
+          if (kept) kept.scrollIntoView({ block: "nearest" }); // it may lie in a list that scrolls by itself
           if (!where.samePage) window.scrollTo(0, where.restore || 0);
         });
       }

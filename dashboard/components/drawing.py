@@ -1,0 +1,53 @@
+"""A large drawing as a figure: its sentence, two sizes of it, legend, table, files, and itself as a picture."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from dash import html
+
+from dashboard.components.attributes import aria
+from dashboard.components.figure import figure_block
+from dashboard.components.svg import Svg
+from dashboard.figures.svg import NARROW, WIDE
+from dashboard.selection import Selection
+from dashboard.words import Words
+
+FOR_SCREEN = "svg for-screen"
+"""Class of the drawing that a picture is made of."""
+
+
+def drawing_block(
+    name: str,
+    sentence: str,
+    draw: Callable[[int], str],
+    legend: Sequence[tuple[str, str]],
+    twin: Any,
+    actions: Sequence[Any],
+    selection: Selection,
+    words: Words,
+    heading: type[html.H2 | html.H3] = html.H2,
+) -> html.Figure:
+    """Return the figure ``name`` of the page that is selected.
+
+    ``draw`` makes the drawing for a width; the style sheet shows the one there is room for. ``legend``: marks and
+    what they mean. ``actions`` are links beside the one to the picture (``dashboard.pictures``). ``heading`` is
+    H3 under the heading of a section.
+    """
+    parts: list[Any] = [
+        html.Div([Svg(draw(WIDE), className=FOR_SCREEN), Svg(draw(NARROW), className="svg for-phone")]),
+    ]
+    if legend:
+        items = [html.Li([Svg(mark), text]) for mark, text in legend]
+        parts.append(html.Ul(items, className="legend", **aria(label=words("figure.legend"))))
+    picture = html.A(words("figure.svg"), href=picture_address(name, selection), download="")
+    block = figure_block(
+        sentence, html.Div(parts), twin, [picture, *actions], words, as_table=selection.view == "table"
+    )
+    _, *below = block.children
+    return html.Figure([html.Figcaption(heading(sentence)), *below], id=name)
+
+
+def picture_address(name: str, selection: Selection) -> str:
+    """Return where the figure ``name`` of a view is had as a picture."""
+    return f"/billede/{name}.svg?{urlencode({'adresse': selection.to_url()})}"

@@ -1,0 +1,77 @@
+"""A few named values under each other on one axis, each with its interval and what it is held against."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dashboard.figures.scale import Scale, ticks
+from dashboard.figures.svg import WIDE, dot, drawing, line, ornament, text
+from dashboard.words import Words
+
+
+class Mark(NamedTuple):
+    """One row: its name, a value with limits (None = none), a reference, and the value in words.
+
+    Where there is no value ``told`` says why. A strong row is a total, set apart from the others.
+    """
+
+    name: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    reference: float | None
+    told: str
+    is_strong: bool = False
+
+
+def rows(
+    marks: Sequence[Mark], axis_title: str, label: str, words: Words, width: int = WIDE, at_zero: bool = False
+) -> str:
+    """Draw ``marks`` from top to bottom; ``at_zero`` begins the axis at zero, or shows zero where values are below it.
+
+    On a WIDE drawing the name stands to the left and the value in words to the right, on a NARROW one both stand
+    over the row. ``label`` is what is read aloud.
+    """
+    is_wide = width == WIDE
+    row_height, top = (34.0, 8.0) if is_wide else (50.0, 4.0)
+    bottom = top + row_height * len(marks)
+    height = bottom + 44.0
+    edges = [
+        edge for mark in marks for edge in (mark.value, mark.lower, mark.upper, mark.reference) if edge is not None
+    ]
+    edges += [0.0] if at_zero or not edges else []
+    steps, digits = ticks(min(edges), max(edges), 6 if is_wide else 4)
+    x = Scale(steps[0], steps[-1], *((300.0, width - 190.0) if is_wide else (10.0, width - 14.0)))
+    parts = []
+    for step in steps:
+        parts += [
+            line(x(step), top, x(step), bottom, "d-base" if at_zero and step == 0 else "d-axis"),
+            text(x(step), bottom + 16, words.number(step, digits), "d-label", "middle"),
+        ]
+    parts.append(text(x.start, bottom + 36, axis_title, "d-label"))
+    for number, mark in enumerate(marks):
+        middle = top + row_height * number + (row_height / 2 if is_wide else 34.0)
+        cls = "d-label-strong" if mark.is_strong else "d-label-ink"
+        told = "d-label-strong" if mark.value is not None else "d-label"
+        if mark.is_strong and number:
+            parts.append(line(0, top + row_height * number, width, top + row_height * number, "d-axis"))
+        if is_wide:
+            parts += [text(288, middle + 4, mark.name, cls, "end"), text(x.stop + 16, middle + 4, mark.told, told)]
+        else:
+            parts += [text(0, middle - 14, mark.name, cls), text(width, middle - 14, mark.told, told, "end")]
+        if mark.reference is not None:
+            parts.append(line(x(mark.reference), middle - 9, x(mark.reference), middle + 9, "d-country"))
+        if mark.value is None:
+            continue
+        if mark.lower is not None and mark.upper is not None:
+            parts.append(line(x(mark.lower), middle, x(mark.upper), middle, "d-own-interval"))
+        parts.append(dot(x(mark.value), middle, 5.5, "d-own", f"{mark.name}: {mark.told}"))
+    return drawing(width, height, label, parts)
+
+
+def rows_key(kind: str) -> str:
+    """Draw one mark for the legend: own or reference."""
+    marks = {
+        "own": [line(3, 10, 25, 10, "d-own-interval"), dot(14, 10, 5.5, "d-own")],
+        "reference": [line(14, 1, 14, 19, "d-country")],
+    }
+    return ornament(28, 20, marks[kind])

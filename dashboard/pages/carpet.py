@@ -1,0 +1,306 @@
+"""Tæppe: the municipalities of a group against the headline indicators; on top how far the common goals have come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dash import html
+
+from dashboard import sentence
+from dashboard.components.attributes import aria
+from dashboard.components.controls import Option, select
+from dashboard.components.markup import Tag
+from dashboard.components.verdict import verdict_mark, verdict_text
+from dashboard.pages import Body
+from dashboard.pages.compare import on_map, period_text
+from dashboard.pages.overview import area_views, chosen_indicators
+from dashboard.readings import (
+    NOT_ASSESSED,
+    Estimate,
+    Judged,
+    area_estimate,
+    complete_periods,
+    goal_progress,
+    goals_of,
+    latest_period,
+    level_rows,
+    level_verdicts,
+)
+from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
+from dashboard.words import Words, load_words
+from kpis.area import Area
+from kpis.explanation import status_words
+from kpis.indicator import FOCUS_AREAS, Indicator
+from kpis.period import Period
+from kpis.release import Release
+from kpis.verdict import BY_ID, VOCABULARY
+
+_PALE = ("calm", "muted")
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One indicator of the carpet: what its cells are made from."""
+
+    indicator: Indicator
+    name: str
+    unit: str
+    rows: Mapping[str, Estimate]  # of the municipalities, by code
+    verdicts: Mapping[str, Judged]  # by code
+    group: Estimate
+    country: Estimate
+    digits: int
+
+
+def page(selection: Selection, release: Release) -> Body:
+    """Return the carpet of the selected group."""
+    words, known = load_words(selection.lang), catalogue(release)
+    area = known.area(selection.area, selection.map) if selection.area else None
+    assert area is not None, "Selection.from_url gives areas of the map only"
+    period = selection.period or latest_period(release)
+    columns = [_column(indicator, area, selection, release, known, period) for indicator in chosen_indicators()]
+    members = [item for item in known.areas[selection.map, "municipality"] if item.code in area.municipalities]
+    heading = sentence.capitalised(sentence.area_name(area, words))
+    conclusion = _conclusion(columns, members, heading, words)
+    parts = [
+        html.Div(
+            [
+                html.Div(
+                    [
+                        html.P([words(f"level.{area.level}"), on_map(selection, words)], className="eyebrow"),
+                        html.H1(heading, tabIndex=-1),
+                        html.P(conclusion, className="conclusion"),
+                        html.P(words("carpet.scope", period=period_text(period, words)), className="quiet small"),
+                    ]
+                ),
+                _controls(selection, release, period, words),
+            ],
+            className="page-head with-choice",
+        ),
+        *_goals(release, area, words),
+        _matrix(columns, members, area, selection, words),
+        _legend(words),
+        html.Div(_actions(selection, area, words), className="actions"),
+    ]
+    return Body(words("carpet.title", area=heading), parts)
+
+
+def _column(
+    indicator: Indicator, area: Area, selection: Selection, release: Release, known: Catalogue, period: Period
+) -> _Column:
+    country = known.area(COUNTRY, selection.map)
+    assert country is not None, "every release has the country"
+    asked = (indicator.id, "municipality", selection.map, period, True)
+    texts = indicator.texts(selection.lang)
+    rows = level_rows(release, *asked)
+    group, whole = (area_estimate(release, indicator.id, one, selection.map, period, True) for one in (area, country))
+    return _Column(
+        indicator,
+        texts.short_name,
+        texts.unit,
+        rows,
+        level_verdicts(release, *asked),
+        group,
+        whole,
+        sentence.digits_of(rows.values()),
+    )
+
+
+def _conclusion(columns: Sequence[_Column], members: Sequence[Area], heading: str, words: Words) -> str:
+    """Say how many of the figures clearly stand out; to be as expected is the rule."""
+    found: dict[str, int] = {}
+    total = 0
+    for column in columns:
+        for member in members:
+            verdict = column.verdicts.get(member.code, NOT_ASSESSED).verdict
+            total += 1
+            if BY_ID[verdict].shouts:
+                found[verdict] = found.get(verdict, 0) + 1
+    if not found:
+        return words("carpet.calm", area=heading, total=words.number(total))
+    told = [
+        words("carpet.count", count=words.count(found[entry.id]), verdict=verdict_text(entry.id, words))
+        for entry in VOCABULARY
+        if entry.id in found
+    ]
+    return words("carpet.some", area=heading, total=words.number(total), told=words.listing(told))
+
+
+def _controls(selection: Selection, release: Release, period: Period, words: Words) -> html.Div:
+    latest = latest_period(release)
+    offered = [
+        Option(
+            words("compare.latest", period=period_text(latest, words)),
+            replace(selection, period=None).to_url(),
+            selection.period is None,
+        )
+    ]
+    others = complete_periods(release)
+    if selection.period and selection.period not in others:
+        others = (selection.period, *others)
+    offered += [
+        Option(period_text(item, words), replace(selection, period=item).to_url(), item == selection.period)
+        for item in others
+    ]
+    return html.Div(
+        [area_views(selection, words), select("periode", words("compare.period"), offered)],
+        className="choices",
+    )
+
+
+# Goals ------------------------------------------------------------------------------------------------------------
+
+
+def _goals(release: Release, area: Area, words: Words) -> list[Any]:
+    """Return the common goals, one card an indicator: where it stands, and what is asked for by when."""
+    cards = []
+    for indicator in chosen_indicators():
+        found = goals_of(release, indicator.id, area)
+        if not found:
+            continue
+        texts = indicator.texts(words.lang)
+        standing = goal_progress(release)[found[0].goal_id]
+        digits = sentence.digits_of([standing])
+        value = (
+            sentence.value_text(standing, digits, words) if standing["value"] is not None else words("carpet.no_value")
+        )
+        targets = [
+            words(
+                "carpet.target",
+                value=words.number(one.target_value, max(digits, _decimals(one.target_value))),
+                year=one.due_date.year,
+            )
+            for one in found
+        ]
+        odds = standing["odds"]
+        chance = (
+            [html.Span(words("carpet.odds", odds=round(odds * 20) * 5), className="unit")] if odds is not None else []
+        )
+        cards.append(
+            html.Li(
+                [
+                    html.Span(texts.short_name, className="goal-name"),
+                    html.Span([html.Strong(value), f" → {words.listing(targets)}"], className="goal-value"),
+                    verdict_mark(standing["verdict"], words),
+                    *chance,
+                ]
+            )
+        )
+    if not cards:
+        return []
+    return [
+        html.Section(
+            [
+                html.H2(words("carpet.goals")),
+                html.Ul(cards, className="goal-cards"),
+                html.P(words("carpet.goals_note"), className="quiet small"),
+            ],
+            className="goal-strip",
+        )
+    ]
+
+
+def _decimals(value: float) -> int:
+    return 0 if float(value).is_integer() else 1
+
+
+# The carpet -------------------------------------------------------------------------------------------------------
+
+
+def _matrix(
+    columns: Sequence[_Column], members: Sequence[Area], area: Area, selection: Selection, words: Words
+) -> html.Div:
+    caption = words("carpet.caption", area=sentence.area_name(area, words), count=len(members))
+    compared = replace(selection, page="compare", area=None, group=area_ref(area), only_group=area.level != "country")
+    focus_areas = [column.indicator.focus_area for column in columns]
+    over = [html.Td()] + [
+        html.Th(
+            f"{number}. {getattr(FOCUS_AREAS[number], words.lang)}", scope="colgroup", colSpan=focus_areas.count(number)
+        )
+        for number in dict.fromkeys(focus_areas)
+    ]
+    head = [html.Th(words("carpet.municipality"), scope="col")]
+    for column in columns:
+        href = replace(compared, indicator=column.indicator.id, view="chart").to_url()
+        link = html.A(column.name, href=href, id=f"column-{column.indicator.id}")
+        head.append(html.Th([link, html.Span(column.unit, className="unit")], scope="col"))
+    references = [
+        (sentence.capitalised(sentence.area_name(area, words)), [column.group for column in columns]),
+        *([(words("area.country"), [column.country for column in columns])] if area.level != "country" else []),
+    ]
+    above = [
+        html.Tr(
+            [
+                html.Th(name, scope="row"),
+                *(
+                    html.Td(html.Span(_value(row, column, words), className="number"))
+                    for row, column in zip(rows, columns, strict=True)
+                ),
+            ],
+            className="reference",
+        )
+        for name, rows in references
+    ]
+    body: list[Any] = [
+        Tag(
+            "tr",
+            [
+                Tag("th", Tag("a", member.name, href=selection.of_area(area_ref(member)).to_url()), scope="row"),
+                *(_cell(column, member, words) for column in columns),
+            ],
+        )
+        for member in members
+    ]
+    table = html.Table(
+        [
+            html.Caption(caption, className="visually-hidden"),
+            html.Thead([html.Tr(over, className="over"), html.Tr(head)]),
+            html.Tbody([*above, *body]),
+        ],
+        className="carpet",
+    )
+    return html.Div(table, className="scroll", tabIndex=0, role="region", **aria(label=caption))
+
+
+def _cell(column: _Column, member: Area, words: Words) -> Tag:
+    """Return the value with the icon of its verdict; only what can be told from the country is shaded."""
+    row, verdict = column.rows[member.code], column.verdicts.get(member.code, NOT_ASSESSED).verdict
+    if row["value"] is None:
+        return Tag("td", Tag("span", status_words(words.lang)[row["status"]], **{"class": "missing"}))
+    entry, told = BY_ID[verdict], verdict_text(verdict, words)
+    value = words("carpet.cell", area=member.name, value=sentence.with_interval(row, column.digits, words))
+    shade = {} if entry.colour in _PALE else {"class": f"shade-{entry.colour}"}
+    icon = entry.icon if row["lower"] is not None else ""
+    return Tag(
+        "td",
+        [
+            Tag("span", _value(row, column, words), **{"class": "number"}),
+            Tag("span", icon, **{"class": "icon"}, **aria(hidden="true")),
+            Tag("span", told, **{"class": "visually-hidden"}),
+        ],
+        title=f"{value}, {told}",
+        **shade,
+    )
+
+
+def _value(row: Estimate, column: _Column, words: Words) -> str:
+    return sentence.value_text(row, column.digits, words)
+
+
+def _legend(words: Words) -> html.Ul:
+    shown = ("much_better", "better", "as_expected", "worse", "much_worse", "cannot_tell")
+    return html.Ul(
+        [html.Li(verdict_mark(verdict, words)) for verdict in shown],
+        className="legend",
+        **aria(label=words("overview.legend")),
+    )
+
+
+def _actions(selection: Selection, area: Area, words: Words) -> list[Any]:
+    ids = tuple(indicator.id for indicator in chosen_indicators())
+    data = replace(selection, page="data", indicators=ids, level="municipality", period=None)
+    overview = words("compare.to_overview", area=sentence.area_name(area, words))
+    return [
+        html.A(overview, href=selection.on_page("area").to_url()),
+        html.A(words("carpet.to_data"), href=data.to_url()),
+    ]

@@ -1,0 +1,51 @@
+"""True counts stay on the machine they were made on: an unprotected release is shown to this machine only.
+
+The command that serves listens on loopback alone. This is the second lock, in the code that answers, for whoever serves
+the application in another way or puts a proxy before it.
+"""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from flask import Flask, request
+
+from kpis.release import ReleaseError, current_release
+
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+_TEXT = (
+    "Denne udgivelse er ubeskyttet (--protection none) og vises kun på den maskine, den er lavet på, uden mellemled. "
+    "Udgiv en beskyttet: python -m etl build\n"
+    "This release is unprotected (--protection none) and is shown only on the machine it was made on, with nothing in "
+    "between. Publish a protected one: python -m etl build\n"
+)
+
+
+def register(server: Flask, data_dir: Path) -> None:
+    """Answer every request for an unprotected release with 403, unless both ends of the connection are loopback."""
+
+    @server.before_request
+    def refuse_others() -> tuple[str, int, dict[str, str]] | None:
+        if is_of_this_machine() or not _is_unprotected(data_dir):
+            return None
+        return _TEXT, 403, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+def is_of_this_machine() -> bool:
+    """Whether the request came to a loopback address, from one, and through nobody else's hands."""
+    ends = (request.environ.get("SERVER_NAME"), request.environ.get("REMOTE_ADDR"))
+    return all(map(is_loopback, ends)) and not any(name in request.headers for name in _FORWARDED)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a name or address means this machine alone."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _is_unprotected(data_dir: Path) -> bool:
+    try:
+        return current_release(data_dir).manifest["protection"].get("method", "none") == "none"
+    except ReleaseError:
+        return False  # there is nothing to show

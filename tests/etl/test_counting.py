@@ -1,0 +1,129 @@
+"""Counting only the persons whom something touches gives what counting everything gives."""
+
+import random
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from warehouse_of import contact, minute, write_history
+
+from etl.counting import KEYS, Standing
+from etl.land import empty_history
+from etl.warehouse import build, open_warehouse
+
+DAY = 1440
+MONTHS = [date(2024, month, 1) for month in (4, 5, 6, 7)]  # `as_of` of one delivery after the other
+FIRST = minute("2024-01-01 00:00")
+POPULATION = {
+    "municipality": "0101", "quarter": date(2024, 1, 1), "sex": 1, "age_first": 70, "age_last": 70, "age_from": 70,
+    "persons": 1, "row": 1, "rule": None,
+}  # fmt: skip
+
+
+def reports(chance: random.Random, until: int, told: list[dict]) -> list[dict]:
+    """What is reported up to a time: new contacts, some open or in the future, and corrections of old ones."""
+    rows = []
+    for _ in range(chance.randint(5, 25)):
+        known = chance.choice(told) if told and chance.random() < 0.3 else None
+        if known is not None and chance.random() < 0.3:
+            rows.append(known)  # word for word
+            continue
+        start = FIRST + chance.randrange(0, until - FIRST + 3 * DAY, 60)
+        end = None if chance.random() < 0.15 else start + chance.choice([60, 700, 720, 1500, 9000])
+        rows.append(
+            contact(
+                known["contact_id"] if known else len(told) + len(rows) + 1,
+                chance.choice([3, 17, 2**40, 2**62, 2**63 + 5, 2**64 - 9]),
+                start,
+                end,
+                reported=until + len(rows),
+                municipality=chance.choice([101, 860, 741, None]),
+                is_acute=chance.random() < 0.7,
+                is_physical=chance.random() < 0.9,
+                is_cancelled=chance.random() < 0.1,
+                diagnosis=chance.choice(["DJ449", "DS720", "DC509", None]),
+                rule=chance.choice([None] * 9 + ["C2-age"]),
+            )
+        )
+    return rows
+
+
+def place_stay(chance: random.Random, number: int, until: int) -> dict:
+    start = FIRST + chance.randrange(0, until - FIRST, 60)
+    return {
+        "municipality": "0101", "stay_id": number, "person": chance.choice([3, 17, 2**62]), "start_minute": start,
+        "end_minute": start + 3 * DAY, "referred_by": "home", "row": number, "rule": None,
+    }  # fmt: skip
+
+
+def counts_of(history: Path, as_of: date, standing: Standing | None) -> Standing:
+    with open_warehouse(history, as_of=as_of) as warehouse:
+        build(warehouse, standing=standing)
+        return warehouse.standing
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    write_history(tmp_path, "population", [POPULATION], name="b" * 64)
+    empty_history(tmp_path)
+    told: list[dict] = []
+    standing = None
+    for step, as_of in enumerate(MONTHS):
+        until = minute(f"{as_of} 00:00")
+        rows = reports(chance, until, told)
+        told += rows
+        write_history(tmp_path, "lpr_contacts", rows, name=f"{chance.randrange(10**9)}".ljust(64, "0"))
+        if chance.random() < 0.6:
+            stays = [place_stay(chance, 10 * step + number, until) for number in range(3)]
+            write_history(tmp_path, "acute_place_stays", stays, name=f"{step}".ljust(64, "a"))
+        recounted, counted = counts_of(tmp_path, as_of, standing), counts_of(tmp_path, as_of, None)
+        for name in KEYS:
+            assert recounted.counts[name].sort(pl.all()).equals(counted.counts[name].sort(pl.all())), (name, step)
+        assert set(recounted.ids_told_twice) == set(counted.ids_told_twice)
+        recounted.write(tmp_path / "standing")
+        standing = Standing.read(tmp_path / "standing")
+        assert standing is not None
+    assert standing is not None and standing.counts["cube"]["n_stay"].sum() > 0
+
+
+def test_counts_stand_only_for_what_they_were_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is gone, an earlier end of the data, or another rule: everything is counted again."""
+    chance = random.Random(1)
+    write_history(tmp_path, "population", [POPULATION], name="b" * 64)
+    rows = reports(chance, minute("2024-04-01 00:00"), [])
+    write_history(tmp_path, "lpr_contacts", rows, name="1" * 64)
+    empty_history(tmp_path)
+    right = counts_of(tmp_path, MONTHS[1], None)
+    wrong = {
+        name: table.with_columns(pl.col(set(table.columns) - {*KEYS[name]}) * 2) for name, table in right.counts.items()
+    }
+
+    def doubled(**told: object) -> Standing:
+        return Standing(**vars(right) | {"counts": wrong} | told)
+
+    def is_counted_again(as_of: date, standing: Standing) -> bool:
+        found = counts_of(tmp_path, as_of, standing).counts["attrition"]
+        return dict(found.iter_rows())["reports"] == len(rows)
+
+    assert not is_counted_again(MONTHS[1], doubled())  # what stands is believed
+    assert is_counted_again(MONTHS[1], doubled(files=right.files | {"gone"}))
+    assert is_counted_again(MONTHS[0], doubled())
+    assert is_counted_again(MONTHS[1], doubled(decided_by="another rule"))
+    write_history(
+        tmp_path, "deaths", [{"person": 3, "death_date": date(2024, 2, 1), "row": 1, "rule": None}], name="d" * 64
+    )
+    assert is_counted_again(MONTHS[1], doubled())
+
+
+def test_half_kept_counts_do_not_stand(tmp_path: Path) -> None:
+    assert Standing.read(tmp_path / "none") is None
+    write_history(tmp_path, "population", [POPULATION], name="b" * 64)
+    write_history(tmp_path, "lpr_contacts", reports(random.Random(2), minute("2024-04-01 00:00"), []), name="1" * 64)
+    empty_history(tmp_path)
+    folder = tmp_path / "standing"
+    counts_of(tmp_path, MONTHS[0], None).write(folder)
+    assert Standing.read(folder) is not None
+    (folder / "cube.parquet").write_bytes((folder / "cube.parquet").read_bytes()[:-40])
+    assert Standing.read(folder) is None
