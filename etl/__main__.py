@@ -60,7 +60,6 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from etl.rules import RulesProblem
-        from etl.warehouse import BuildProblem
         from etl.words import Problem, told
         from kpis.release import ReleaseError
 
@@ -68,7 +67,7 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         with _stop_asked() as was_asked:
             try:
                 return command(*args, **kwargs)
-            except (Problem, BuildProblem, ReleaseError, RulesProblem, FileNotFoundError) as problem:
+            except (Problem, ReleaseError, RulesProblem, FileNotFoundError) as problem:
                 said = problem.said[lang] if isinstance(problem, Problem) else str(problem)
                 raise click.ClickException(said) from problem
             except (KeyboardInterrupt, Exception):
@@ -141,7 +140,7 @@ def check(paths: tuple[Path, ...], data_dir: Path, format_: str, lang: "Language
     """
     from etl.load import check as check_paths
 
-    with _progress(format_ == "text") as progress:
+    with _progress(format_ == "text", lang) as progress:
         report = check_paths(list(paths), data_dir, progress)
     _print(report, "check", format_, lang)
     _write_report(report, "check", data_dir, lang)
@@ -171,7 +170,7 @@ def load(
     from etl.load import load as load_paths
 
     try:
-        with _progress(format_ == "text") as progress:
+        with _progress(format_ == "text", lang) as progress:
             report = load_paths(
                 list(paths),
                 data_dir,
@@ -277,9 +276,10 @@ def diff(before: str | None, after: str | None, data_dir: Path, lang: "Language"
     """
     from etl.diff import compare, write_diff
     from etl.publish import open_published
+    from etl.words import told
 
-    with _progress(True) as progress:
-        progress.stage("comparing")
+    with _progress(True, lang) as progress:
+        progress.stage(told("stage.comparing"))
         difference = compare(*open_published(data_dir, before, after), data_dir / "build" / "history")
     click.echo(difference.in_words(lang))
     click.echo(f"{write_diff(difference, data_dir)}: {difference.figures.height:,} figures.", err=True)
@@ -320,10 +320,11 @@ def fetch() -> None:
 def fetch_statbank(table: str, data_dir: Path, since: int | None, base_url: str | None) -> None:
     """Fetch a table of StatBank Denmark (FOLK1A, AED10A, HJEMSYG, RESP01 …) into DATA/raw/statbank."""
     from etl.statbank import BASE, StatbankProblem, fetch_table, known_tables
+    from etl.words import told
 
     try:
         with _progress(True) as progress:
-            progress.stage(f"fetching {table} (bytes)")
+            progress.stage(told("stage.fetching", table=table))
             path = fetch_table(
                 table, data_dir / "raw" / "statbank", base=base_url or BASE, since=since, progress=progress.step
             )
@@ -344,10 +345,10 @@ def _protection(name: str) -> Any:
     return {"rounded": ROUNDED, "none": UNPROTECTED}[name]
 
 
-def _progress(is_shown: bool) -> Any:
+def _progress(is_shown: bool, lang: "Language" = "da") -> Any:
     from etl.progress import Bar
 
-    return Bar(is_shown)
+    return Bar(is_shown, lang)
 
 
 TONES = {"accepted": "green", "accepted_with_warnings": "yellow", "refused": "red", "good": "green", "bad": "red"}

@@ -33,6 +33,7 @@ from etl.contact import (
 from etl.count import ALL, MEASURES, Grid, LengthGrid, Tally
 from etl.rules import rule_values
 from etl.stay import StayRules, readmissions_of, stays_of
+from etl.words import Both, told
 from kpis.reference import load_codelists
 
 REPORTS_A_PART = 500_000  # whose arrays stay in the processor's cache
@@ -179,10 +180,10 @@ def counted_groups() -> list[str]:
 
 
 def count(
-    reports: Reports, around: Surroundings, as_of: int, progress: Callable[[str], None] = lambda step: None
+    reports: Reports, around: Surroundings, as_of: int, progress: Callable[[Both], None] = lambda told: None
 ) -> Counts:
     """Build the stays of all reports, part by part, and count them: the tables of KEYS."""
-    progress("newest reports")
+    progress(told("stage.newest"))
     verdict = judged(reports, around, as_of)
     groups = diagnosis_groups(reports.diagnoses)
     tally = Tally(around.grid, {group: groups[group] for group in counted_groups()[ALL + 1 :]}, around.region_of)
@@ -191,7 +192,7 @@ def count(
     followed = [pl.DataFrame(schema={"person": pl.UInt64, "start_minute": pl.Int64})]
     n_parts = number_of_parts(len(reports), REPORTS_A_PART)
     for number, part in enumerate(parts(reports, verdict.is_valid, around, as_of), start=1):
-        progress(f"hospital stays ({number} of {n_parts})")
+        progress(told("stage.stays", number=number, parts=n_parts))
         tally.add_contacts(part.contacts, rule_values()["timely_days"])
         tally.add_stays(part.stays, part.is_index, part.is_readmitted)
         is_acute = part.stays["is_admission"] & part.stays["is_acute"]
@@ -206,7 +207,7 @@ def count(
             ("readmissions", part.is_readmitted.sum()),
         ):
             steps[step] += int(n)
-    progress("counts")
+    progress(told("stage.counts"))
     return tally.tables() | {
         "attrition": pl.DataFrame({"step": list(steps), "n": list(steps.values())}).filter(pl.col("n") != 0),
         "again": verdict.again,
@@ -267,8 +268,8 @@ class Standing:
             table.write_parquet(part / f"{name}.parquet", compression="lz4")
         np.save(part / "ids_told_twice.npy", self.ids_told_twice)
         np.save(part / "on_places.npy", self.on_places)
-        told = {"files": sorted(self.files), "as_of": self.as_of, "decided_by": self.decided_by}
-        (part / "standing.json").write_text(json.dumps(told), encoding="utf-8")
+        facts = {"files": sorted(self.files), "as_of": self.as_of, "decided_by": self.decided_by}
+        (part / "standing.json").write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 
@@ -276,10 +277,10 @@ class Standing:
     def read(cls, folder: Path) -> "Standing | None":
         """What is kept in `folder`; None where nothing is, or not all of it."""
         try:
-            told = json.loads((folder / "standing.json").read_text(encoding="utf-8"))
+            facts = json.loads((folder / "standing.json").read_text(encoding="utf-8"))
             counts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in KEYS}
             arrays = [np.load(folder / f"{name}.npy") for name in ("ids_told_twice", "on_places")]
-            return cls(counts, frozenset(told["files"]), told["as_of"], told["decided_by"], *arrays)
+            return cls(counts, frozenset(facts["files"]), facts["as_of"], facts["decided_by"], *arrays)
         except (OSError, ValueError, KeyError, EOFError, pl.exceptions.PolarsError):
             return None
 
@@ -295,8 +296,8 @@ def fingerprint(around: Surroundings, other_files: list[str]) -> str:
     for name in _DECIDE:
         digest.update((Path(__file__).parent / name).read_bytes())
     lists = [(group.group_id, group.prefixes, group.excluded_prefixes) for c in load_codelists() for group in c.groups]
-    told = [lists, around.grid.municipalities, str(around.grid.first), dict(around.region_of), sorted(other_files)]
-    digest.update(json.dumps(told).encode())
+    facts = [lists, around.grid.municipalities, str(around.grid.first), dict(around.region_of), sorted(other_files)]
+    digest.update(json.dumps(facts).encode())
     return digest.hexdigest()
 
 
@@ -309,9 +310,9 @@ class Recount:
     as_of: int
     standing: Standing
 
-    def counts(self, progress: Callable[[str], None]) -> Counts:
+    def counts(self, progress: Callable[[Both], None]) -> Counts:
         """What stood, and the touched persons as they are now, less the touched persons as they were."""
-        progress("persons with something new")
+        progress(told("stage.touched"))
         at = self._touched()
         was_there = at[~self._is_new[at]]
         before = Surroundings(**vars(self.around) | {"on_places": self.standing.on_places})

@@ -103,7 +103,7 @@ class LoadStopped(PublishProblem):
 class Progress(Protocol):
     """How long work tells where it is."""
 
-    def stage(self, name: str, total: int | None = None) -> None:
+    def stage(self, what: Both, total: int | None = None) -> None:
         """A new stage begins; `total` in rows where it is known."""
 
     def expect(self, total: int | None) -> None:
@@ -116,7 +116,7 @@ class Progress(Protocol):
 class Silent:
     """No progress shown."""
 
-    def stage(self, name: str, total: int | None = None) -> None:
+    def stage(self, what: Both, total: int | None = None) -> None:
         """Nothing."""
 
     def expect(self, total: int | None) -> None:
@@ -265,7 +265,7 @@ def _land_all(paths: list[Path], history: Path, key: PseudonymKey, progress: Pro
     taken = _Taken([], [], [])
     files = find_files(paths, lambda name: taken.passed_over.append(shown(name)))
     for number, file in enumerate(files, start=1):
-        progress.stage(f"reading {shown(file.path.name)} ({number} of {len(files)})")
+        progress.stage(told("stage.reading", file=shown(file.path.name), number=number, files=len(files)))
         kind = None
         try:
             delivery = open_delivery(file)
@@ -370,23 +370,23 @@ def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standi
     """
     try:
         with _ready(data_dir / "build" / "history", terms.as_of) as warehouse:
-            build(warehouse, lambda step: progress.stage(f"building: {step}"), standing)
+            build(warehouse, progress.stage, standing)
             by_file, rows = fates(warehouse), quarantined(warehouse)
-            progress.stage("protecting")
+            progress.stage(told("stage.protecting"))
             memory = read_memory(data_dir / MEMORY, terms.protection.base, terms.protection.threshold)
             tables, facts, memory = _tables(warehouse, keys, terms.protection, memory)
             span = warehouse.span
             assert span is not None  # build() has refused a warehouse without contacts
             manifest = _manifest(warehouse, span, keys, facts | {"change_reason": terms.accept_change})
     except BuildProblem as problem:
-        raise PublishProblem({"da": str(problem), "en": str(problem)}) from problem
-    progress.stage("auditing")
+        raise PublishProblem(problem.said) from problem
+    progress.stage(told("stage.auditing"))
     _audit(tables, manifest, current_or_none(data_dir), terms.accept_change)
     return _Built(tables, manifest, by_file, rows, memory, warehouse.standing)
 
 
 def _publish(built: _Built, data_dir: Path, progress: Progress) -> Published:
-    progress.stage("publishing")
+    progress.stage(told("stage.publishing"))
     if built.memory.families:  # before anybody can see the release: what was seen must be remembered
         built.memory.save(data_dir / MEMORY)
     published = publish(built.tables, built.manifest, data_dir / "releases")

@@ -7,12 +7,16 @@ from typing import Self
 
 from tqdm import tqdm
 
+from etl.words import Both, told
+from kpis.indicator import Language
+
 
 class Bar:
     """Shows stages one after the other on standard error. Used as a context manager."""
 
-    def __init__(self, is_shown: bool):
+    def __init__(self, is_shown: bool, language: Language = "da"):
         self._is_shown = is_shown
+        self._language = language
         self._bar: tqdm | None = None
         self._began = time.monotonic()
 
@@ -24,12 +28,15 @@ class Bar:
     ) -> None:
         self._close()
 
-    def stage(self, name: str, total: int | None = None) -> None:
+    def stage(self, what: Both | str, total: int | None = None) -> None:
         """A new stage begins; the one before is done."""
+        name = what if isinstance(what, str) else what[self._language]
         self._close()
         if self._is_shown:
             if sys.stderr.isatty():
-                self._bar = tqdm(desc=name, total=total, unit=" rows", unit_scale=True, leave=False)
+                self._bar = tqdm(
+                    desc=name, total=total, unit=f" {told('stage.rows')[self._language]}", unit_scale=True, leave=False
+                )
             else:
                 print(f"[{time.monotonic() - self._began:5.0f} s] {name}", file=sys.stderr, flush=True)
 

@@ -36,6 +36,7 @@ from etl.counting import (
 from etl.land import Landed, landed_files
 from etl.parse import EPOCH
 from etl.rules import rule_values
+from etl.words import Both, Problem, told
 from kpis.reference import areas, load_codelists, memberships, standard_population
 from kpis.release import CONTRACT
 
@@ -64,7 +65,7 @@ VIEWS = {
 }
 
 
-class BuildProblem(Exception):
+class BuildProblem(Problem):
     """The landed deliveries do not make a release; the text says what is missing and what to do."""
 
 
@@ -136,10 +137,10 @@ class Warehouse:
 
 # SQL files of `sql/` in the order in which they run after the stays are counted
 AFTER = (
-    ("50_acute_place_stay", "acute places"),
-    ("74_municipality_month", "counts by municipality"),
-    ("76_length_of_stay", "bed days"),
-    ("80_public", "population, areas, goals"),
+    ("50_acute_place_stay", "stage.places"),
+    ("74_municipality_month", "stage.months"),
+    ("76_length_of_stay", "stage.bed_days"),
+    ("80_public", "stage.public"),
 )
 FAR_FUTURE = 2**31 - 1
 BEAR_ON_CONTACTS = ("residence", "deaths", "lpr_diagnoses")  # deliveries that change what contacts tell
@@ -262,7 +263,7 @@ def fates(warehouse: Warehouse) -> dict[str, Fate]:
 
 
 def build(
-    warehouse: Warehouse, progress: Callable[[str], None] = lambda step: None, standing: Standing | None = None
+    warehouse: Warehouse, progress: Callable[[Both], None] = lambda told: None, standing: Standing | None = None
 ) -> None:
     """Run every step. Raises BuildProblem where contacts or population are missing.
 
@@ -270,12 +271,9 @@ def build(
     touched by what came since are counted again.
     """
     if warehouse.span is None:
-        raise BuildProblem("No hospital contacts have been loaded yet. Load LPR contacts (LPR_A or LPR_F) first.")
+        raise BuildProblem(told("stop.no_contacts"))
     if not any(file.kind == "population" for file in warehouse.files):
-        raise BuildProblem(
-            "No population has been loaded yet, so no rate can be worked out. Load StatBank's FOLK1A by municipality, "
-            "sex and age (CSV) together with the contacts."
-        )
+        raise BuildProblem(told("stop.no_population"))
     warehouse.run("05_small_deliveries")
     reports, around = warehouse.reports, surroundings(warehouse)
     decided_by = fingerprint(around, [f.sha256 for f in warehouse.files if f.kind in BEAR_ON_CONTACTS])
@@ -295,8 +293,8 @@ def build(
     warehouse.table("contact_count", pl.concat([named, contacts.drop("cell")], how="horizontal"))
     warehouse.table("length_of_stay_count", lengths_of_stay(counts, around))
     warehouse.table("place_admission", counts["place_admissions"].drop("n"))
-    for name, what in AFTER:
-        progress(what)
+    for name, stage in AFTER:
+        progress(told(stage))
         warehouse.run(name)
 
 

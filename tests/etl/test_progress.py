@@ -42,7 +42,7 @@ def test_on_a_terminal_a_bar_shows_rate_and_remaining_time(tmp_path: Path) -> No
     folder = write_folder(tmp_path / "in")
     write_contacts(folder / "mange.csv", month_of_contacts(6, 3000))
     seen = run_on_a_terminal("check", str(folder), "--data", str(tmp_path / "data"))
-    assert re.search(r"mange\.csv \(3 of 3\): +\d+%\|.*18\.0k.*\[\d\d:\d\d<\d\d:\d\d, .*rows/s\]", seen), seen
+    assert re.search(r"mange\.csv \(3 af 3\): +\d+%\|.*18\.0k.*\[\d\d:\d\d<\d\d:\d\d, .*rækker/s\]", seen), seen
     assert "\x1b[" in seen  # and the report is in colours
 
 
@@ -50,5 +50,5 @@ def test_elsewhere_lines_are_plain(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "in")
     command = [sys.executable, "-m", "etl", "check", str(folder), "--data", str(tmp_path / "data")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert re.search(r"^\[ +\d+ s\] reading folk1a\.csv \(1 of 2\)$", run.stderr, re.M)
+    assert re.search(r"^\[ +\d+ s\] læser folk1a\.csv \(1 af 2\)$", run.stderr, re.M)
     assert "\x1b" not in run.stdout + run.stderr and "\r" not in run.stderr

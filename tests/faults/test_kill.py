@@ -91,7 +91,7 @@ def test_a_second_writer_is_told_and_does_not_wait(country: Country) -> None:
     command = [sys.executable, "-m", "etl", "load", str(delivery), "--data", str(country.data), "--protection", "none"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as first:
         assert first.stderr is not None
-        next(line for line in first.stderr if "reading" in line)
+        next(line for line in first.stderr if "læser" in line)
         first.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         second = country.load(delivery)
