@@ -53,6 +53,11 @@ def amounts(*numbers: float) -> tuple[float, ...]:
     return tuple(float(step * round(number / step)) for number in numbers)
 
 
+def odds(probability: float) -> int:
+    """Return a probability in steps of five per cent; no forecast is so sure that it may say 0 or 100."""
+    return 5 * round(20 * min(max(probability, 0.05), 0.95))
+
+
 def area_name(area: Area, words: Words) -> str:
     """Return the name as it stands in a sentence: *Hjørring*, *KKR Nordjylland*, *hele landet*."""
     return words("area.in_country") if area.level == "country" else area.name

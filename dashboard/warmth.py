@@ -6,23 +6,24 @@ import time
 from pathlib import Path
 
 from dashboard.pages.overview import chosen_indicators
+from dashboard.potentials import level_potentials
 from dashboard.readings import (
     best_fifth,
     goal_progress,
     latest_period,
     level_changes,
     level_places,
-    level_potentials,
     level_rows,
     level_verdicts,
 )
 from dashboard.view import draw
-from kpis.area import MAPS, levels
+from kpis.area import MAPS, Map, levels, map_of
 from kpis.indicator import load_indicators
 from kpis.release import Release, ReleaseError, current_release, release_before
 
 _LOOK_SECONDS = 5.0
 _DRAWN = ("/", "/land/taeppe", "/potentiale", "/akutpladser", "/data")  # of which there is one for everybody
+_FIRST_LEVELS = ("municipality", "country")
 _log = logging.getLogger(__name__)
 
 
@@ -34,27 +35,36 @@ def keep_warm(data_dir: Path) -> threading.Thread:
 
 
 def warm(release: Release) -> None:
-    """Work out what overview, carpet and comparison show of the newest period, first what is opened most."""
-    period = latest_period(release)
+    """Work out what overview, depth, carpet and comparison show of the newest period, first what is opened most.
+
+    Today's map goes before tomorrow's, municipalities and the country before groups, the first screen before the rest.
+    """
     first = [indicator.id for indicator in chosen_indicators()]
     others = [indicator for indicator in load_indicators() if indicator not in first]
-    goal_progress(release)
-    for map_id in MAPS:
-        for level in levels(map_id):
+    period = latest_period(release)
+    for map_id in sorted(MAPS, key=lambda map_id: map_id != map_of(period.last)):
+        for level in sorted(levels(map_id), key=_FIRST_LEVELS.__contains__, reverse=True):
             for indicator in first + others:
-                asked = (indicator, level, map_id, period, True)
-                level_rows(release, *asked)
-                level_verdicts(release, *asked)
-                level_changes(release, indicator, level, map_id)
-                if indicator in first:
-                    level_places(release, *asked)
-                    level_potentials(release, indicator, level, map_id, period)
-                    best_fifth(release, indicator, map_id, period)
+                _warm_level(release, indicator, level, map_id, is_first=indicator in first)
         before = release_before(release)
         if before is not None:
             for indicator in first + others:
                 level_changes(before, indicator, "municipality", map_id)
                 level_rows(before, indicator, "municipality", map_id, latest_period(before), True)
+    goal_progress(release)
+
+
+def _warm_level(release: Release, indicator: str, level: str, map_id: Map, is_first: bool) -> None:
+    period = latest_period(release, indicator)
+    asked = (indicator, level, map_id, period, True)
+    level_rows(release, *asked)
+    level_verdicts(release, *asked)
+    level_changes(release, indicator, level, map_id)
+    if is_first or level in _FIRST_LEVELS:
+        level_potentials(release, indicator, level, map_id, period, "best_fifth", 1.0)
+    if is_first:
+        level_places(release, *asked)
+        best_fifth(release, indicator, map_id, period)
 
 
 def _watch(data_dir: Path) -> None:

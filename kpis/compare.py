@@ -1,4 +1,4 @@
-"""Comparing areas with a reference: ratios, funnel limits that know only chance, and attainment of a goal.
+"""Comparing areas with a reference: on which side of it they lie, and funnel limits that know only chance.
 
 Areas lie on the last axis wherever a statistic is about all of them together (the baselines); leading axes (indicators,
 periods) are done at once. A NaN area takes no part and gets NaN.
@@ -32,19 +32,6 @@ Better = Literal["lower", "higher", "neither"]
 
 
 # --- two rates, two shares, a value and its reference -----------------------------------------------------
-
-
-def relative_to(interval: Interval, reference: ArrayLike) -> Interval:
-    """The interval divided by a reference that is taken as known: 1 = as the reference.
-
-    A reference ≤ 0 or missing gives "undefined". Use it with the country or a fixed baseline; where the
-    reference is itself uncertain (another area, a short period), use `rates.rate_ratio`.
-    """
-    known = np.asarray(reference, dtype=float)
-    has_reference = known > 0
-    ratio = interval.scaled(1.0 / np.where(has_reference, known, np.nan))
-    status = np.where(has_reference | (ratio.status != "ok"), ratio.status, "undefined")
-    return Interval(ratio.value, ratio.lower, ratio.upper, status, ratio.method)
 
 
 def side_of(interval: Interval, benchmark: ArrayLike) -> FloatArray:
@@ -216,51 +203,3 @@ def category_of_z(z: ArrayLike) -> StrArray:
         ["undefined", "high_998", "low_998", "high_95", "low_95"],
         "inside",
     )
-
-
-# --- goals ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Attainment:
-    """Whether a goal is met, whether that is beyond doubt, and what is missing; arrays of one shape.
-
-    `reached`: "met", "not_met", "not_assessed". `surely`: the same with "cannot_tell" where the 95 % interval
-    covers the target. `gap_events`: events too many (or too few, where higher is better) for the target, 0
-    where met, NaN where not assessed.
-    """
-
-    reached: StrArray
-    surely: StrArray
-    gap_events: FloatArray
-
-
-def attainment(
-    interval: Interval,
-    target: ArrayLike,
-    better: Better,
-    events: ArrayLike,
-    person_years: ArrayLike,
-    per: float = PER_THOUSAND,
-) -> Attainment:
-    """Goal attainment of rates or shares; exactly on target is met. Target and `interval` share their unit.
-
-    Gap = ⌈O − target·n/per⌉ events (the other way round where higher is better); for a standardised rate pass
-    `compare.derived_population` as `person_years`. Raises ValueError for an indicator without a direction.
-    """
-    if better == "neither":
-        raise ValueError('better is "neither"; a goal needs a direction: "lower" or "higher"')
-    aim, o, n = (np.asarray(a, dtype=float) for a in (target, events, person_years))
-    sign = 1.0 if better == "lower" else -1.0
-    is_assessed = (interval.status == "ok") & ~np.isnan(aim)
-    is_met = sign * (interval.value - aim) <= 0
-    worst, best = (interval.upper, interval.lower) if better == "lower" else (interval.lower, interval.upper)
-    surely = np.select(
-        [~is_assessed, sign * (worst - aim) <= 0, sign * (best - aim) > 0],
-        ["not_assessed", "met", "not_met"],
-        "cannot_tell",
-    )
-    # Rounded before the ceiling: 12.000000001 events too many are 12, not 13.
-    missing = np.ceil(np.round(sign * (o - aim * n / per), 6))
-    gap = np.where(is_assessed, np.where(is_met, 0.0, np.maximum(missing, 0.0)), np.nan)
-    return Attainment(np.select([~is_assessed, is_met], ["not_assessed", "met"], "not_met"), surely, gap)

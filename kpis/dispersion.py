@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from kpis.rates import LEVEL_95, ArrayLike, FloatArray, Interval, normal_quantile
+from kpis.rates import ArrayLike, FloatArray, normal_quantile
 
 Scale = Literal["sqrt", "log"]
 TRIM = 0.1
@@ -168,19 +168,3 @@ def _drop_tails(z: FloatArray, trim: float) -> FloatArray:
     groups = round(1.0 / trim)
     place = np.floor(order * groups / ((~np.isnan(z)).sum(axis=-1, keepdims=True) + 1.0))
     return np.where((place > 0) & (place < groups - 1), z, np.nan)
-
-
-def effective_counts(
-    interval: Interval, reference: ArrayLike, confidence: float = LEVEL_95
-) -> tuple[FloatArray, FloatArray]:
-    """Observed and expected counts that a standardised value is worth, for `ratio_dispersion`.
-
-    A directly standardised rate with standard error s is as uncertain as O = (value/s)² events, of which
-    O·reference/value were expected at the reference; s is the width of the limits over 2z (the same idea as
-    PHE's derived population). With it the verdict rests on the very figure that is shown. NaN without a
-    value.
-    """
-    error = (interval.upper - interval.lower) / (2.0 * normal_quantile(confidence))
-    value = np.where(interval.value > 0, interval.value, np.nan)
-    observed = (value / np.where(error > 0, error, np.nan)) ** 2
-    return observed, observed * np.asarray(reference, dtype=float) / value

@@ -13,8 +13,9 @@ from typing import Any
 import polars as pl
 from babel.dates import format_date
 
-from kpis.indicator import Indicator, Language, load_indicators
+from kpis.indicator import FOCUS_AREAS, Indicator, Language, load_indicators
 from kpis.period import Period
+from kpis.protection import is_rounded
 from kpis.reference import CodeList, load_codelists
 
 WIDTH = 100  # columns of a printed page
@@ -83,8 +84,10 @@ def statistics(indicator: Indicator, language: Language) -> str:
         keys.append("clustering")
     if indicator.can_be_standardised:
         keys.append("standardised")
-    if is_of_release:  # goals are evaluated and StatBank's figures are public: neither is rounded
+    if any(is_rounded(measure) for measure in indicator.measures):
         keys.append("protection_without_interval" if indicator.kind == "ratio" else "protection")
+    elif is_of_release:
+        keys.append("no_protection")
     sentences = [_texts()["statistics"][key][language] for key in keys]
     return " ".join(sentences).replace("{per}", number(indicator.per, 0, language))
 
@@ -94,6 +97,13 @@ def codelist(indicator: Indicator) -> CodeList | None:
     if indicator.diagnoses is None:
         return None
     return next(item for item in load_codelists() if item.id == indicator.diagnoses.codelist)
+
+
+def left_out(indicator: Indicator) -> CodeList | None:
+    """The code list of diagnoses that rule R1 keeps out of a readmission indicator; None for the others."""
+    if indicator.numerator.measure != "n_readmission":
+        return None
+    return next(item for item in load_codelists() if item.id == "exclusion")
 
 
 def describe(indicator: Indicator, language: Language, current: Sequence[str], official: Sequence[str] = ()) -> str:
@@ -111,7 +121,7 @@ def current_value(estimates: pl.DataFrame, indicator: Indicator, language: Langu
     if row["value"] is None:
         notes = [note_words(language)[note] for note in row["note"].split(";") if note]
         return f"{period}: {'; '.join([status_words(language)[row['status']], *notes])}"
-    decimals = _decimals(row["lower"], row["upper"])
+    decimals = _decimals(row["value"], row["lower"], row["upper"])
     value = f"{number(row['value'], decimals, language)} {indicator.texts(language).unit}"
     if row["lower"] is None:
         return f"{period}: {value}"
@@ -119,10 +129,10 @@ def current_value(estimates: pl.DataFrame, indicator: Indicator, language: Langu
     return f"{period}: {value} ({_word('interval', language).format(lower=lower, upper=upper)})"
 
 
-def _decimals(lower: float | None, upper: float | None) -> int:
-    """One decimal; of a narrow interval so many, at most three, that its limits read as different."""
+def _decimals(value: float, lower: float | None, upper: float | None) -> int:
+    """One decimal, two below 1; of a narrow interval so many, at most three, that its limits read as different."""
     if lower is None or upper is None:
-        return 1
+        return 1 if abs(value) >= 1 else 2
     return next((places for places in (1, 2) if round(lower, places) != round(upper, places)), 3)
 
 
@@ -147,7 +157,8 @@ def _page(indicator: Indicator, language: Language, current: Sequence[str], offi
     yield texts.name
     yield "=" * len(texts.name)
     yield f"{indicator.id}, {_word('version', language)} {indicator.version}{headline}"
-    yield f"{_word('focus_area', language)} {indicator.focus_area}"
+    area = FOCUS_AREAS[indicator.focus_area]
+    yield f"{_word('focus_area', language)} {area.number}: {area.da if language == 'da' else area.en}"
     sections = {
         "meaning": [texts.meaning, f"{_word(f'better_{indicator.better}', language)}."],
         "why": [texts.why],
@@ -180,8 +191,10 @@ def _calculation(indicator: Indicator, language: Language) -> list[str]:
         counted = indicator.numerator if part == "numerator" else indicator.denominator
         known = _texts()["category"]
         named = [known[category][language] for category in counted.categories if category in known]
-        categories = f" ({', '.join(named)})" if named else ""
-        return f"{_word(part, language)}: {measure_words(language)[counted.measure]}{categories}"
+        if part == "numerator" and indicator.diagnoses:
+            named.append(_word("of_codelist", language))
+        told = f" ({', '.join(named)})" if named else ""
+        return f"{_word(part, language)}: {measure_words(language)[counted.measure]}{told}"
 
     people = indicator.population
     if people.age_to is not None:
@@ -194,22 +207,31 @@ def _calculation(indicator: Indicator, language: Language) -> list[str]:
     parts = [count("numerator"), count("denominator"), f"× {number(indicator.per, 0, language)}"]
     if indicator.kind == "median":
         parts = [f"{_word('median_of', language)} {measure_words(language)[indicator.numerator.measure]}"]
-    if indicator.numerator.definition.table != "goal":
+    if any(measure.table in ("cube", "population") for measure in indicator.measures):  # others carry no age
         parts.append(f"{ages}{sex}")
     return [" · ".join(parts)]
 
 
 def _codes(indicator: Indicator, language: Language) -> Iterator[str]:
+    if indicator.numerator.definition.table != "cube":
+        yield _word("without_diagnoses", language)
+        return
     codes = codelist(indicator)
     if codes is None or indicator.diagnoses is None:
-        in_cube = indicator.numerator.definition.table == "cube"
-        yield _word("all_diagnoses" if in_cube else "without_diagnoses", language)
-        return
+        yield _word("all_diagnoses", language)
+    else:
+        yield from _groups(codes, indicator.diagnoses.groups, language)
+    if excluded := left_out(indicator):
+        yield _word("left_out", language)
+        yield from _groups(excluded, [group.key for group in excluded.groups], language)
+
+
+def _groups(codes: CodeList, keys: Sequence[str], language: Language) -> Iterator[str]:
     confidence = _word(f"confidence_{codes.confidence}", language)
     yield f"{_word('codelist', language)}: {codes.id}, {_word('version', language)} {codes.version}, {confidence}."
     yield f"{_word('source', language)}: {codes.source_da if language == 'da' else codes.source}."
     for group in codes.groups:
-        if group.key in indicator.diagnoses.groups:
+        if group.key in keys:
             name = group.name_da if language == "da" else group.name_en
             excluded = f" {_word('except', language)} {' '.join(group.excluded_prefixes)}"
             yield f"- {name}: {' '.join(group.prefixes)}{excluded if group.excluded_prefixes else ''}"
@@ -231,6 +253,6 @@ def _word(key: str, language: Language) -> str:
 
 
 def number(value: float, decimals: int, language: Language) -> str:
-    """A number as the language writes it: 1.234,5 in Danish, 1,234.5 in English."""
-    text = f"{value:,.{decimals}f}"
+    """A number as the language writes it: 1.234,5 in Danish, 1,234.5 in English; never −0,0."""
+    text = f"{round(value, decimals) + 0.0:,.{decimals}f}"
     return text.translate(str.maketrans(",.", ".,")) if language == "da" else text

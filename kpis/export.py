@@ -17,9 +17,10 @@ import xlsxwriter
 
 from kpis.area import MAPS
 from kpis.evaluate import Query, QueryError, evaluate
-from kpis.explanation import codelist, column_headings, column_meanings, page_word
+from kpis.explanation import codelist, column_headings, column_meanings, left_out, page_word
 from kpis.indicator import Language
 from kpis.protection import in_short
+from kpis.reference import CodeList
 from kpis.release import Release
 
 Format = Literal["parquet", "csv", "xlsx"]
@@ -117,54 +118,58 @@ def export_metadata(release: Release, query: Query | Sequence[Query], language: 
     Of several queries, what differs between them is a JSON object by indicator.
     """
     queries = _listed(query)
-    facts = [_metadata(release, item, language) for item in queries]
+    ids = [item.indicator.id for item in queries]
+    facts = [_facts(release, item, language) for item in queries]
     together = {key: [item[key] for item in facts] for key in facts[0]}
-    together["title"] = ["; ".join(together["title"])]
-    return {
-        key: values[0]
-        if len(set(values)) == 1
-        else _json(dict(zip((item.indicator.id for item in queries), values, strict=True)))
+    together |= {key: ["; ".join(together[key])] for key in ("title", "indicator")}
+    told = {
+        key: values[0] if all(value == values[0] for value in values) else dict(zip(ids, values, strict=True))
         for key, values in together.items()
     }
+    return {key: value if isinstance(value, str) else _json(value) for key, value in told.items()}
 
 
-def _metadata(release: Release, query: Query, language: Language) -> dict[str, str]:
-    codes = codelist(query.indicator)
-    manifest = release.manifest
+def _facts(release: Release, query: Query, language: Language) -> dict[str, Any]:
+    indicator, manifest = query.indicator, release.manifest
+    counted = indicator.diagnoses.groups if indicator.diagnoses else ()
     return {
-        "title": query.indicator.texts(language).name,
+        "title": indicator.texts(language).name,
         "producer": "Nærblik",
         "release": release.id,
         "release_created": str(manifest["created"]),
         "data_from": str(manifest["data_from"]),
         "as_of": str(manifest["as_of"]),
         "provisional_from": str(manifest["provisional_from"]),
-        "is_synthetic": json.dumps(manifest["is_synthetic"]),
-        "protection": _json(manifest["protection"]),
-        "map": _json(sorted({area.map_id for area in query.areas})),
-        "indicator": query.indicator.id,
-        "indicator_version": str(query.indicator.version),
-        "definition": query.indicator.model_dump_json(),
-        "codelist": _json(
-            {
-                "id": codes.id,
-                "version": codes.version,
-                "source": codes.source,
-                "confidence": codes.confidence,
-                "groups": {
-                    group.key: {"prefixes": group.prefixes, "excluded_prefixes": group.excluded_prefixes}
-                    for group in codes.groups
-                    if query.indicator.diagnoses and group.key in query.indicator.diagnoses.groups
-                },
-            }
-            if codes
-            else None
-        ),
-        "by": _json(query.by),
-        "is_standardised": json.dumps(query.standardised),
-        "standard": _json(query.indicator.standard if query.standardised else None),
-        "confidence_level": str(query.confidence),
-        "columns": _json(column_meanings(language)),
+        "is_synthetic": bool(manifest["is_synthetic"]),
+        "protection": manifest["protection"],
+        "map": sorted({area.map_id for area in query.areas}),
+        "indicator": indicator.id,
+        "indicator_version": indicator.version,
+        "definition": indicator.model_dump(mode="json"),
+        "codelist": _codes(codelist(indicator), counted),
+        "left_out": _codes(left_out(indicator)),
+        "by": query.by,
+        "is_standardised": query.standardised,
+        "standard": indicator.standard if query.standardised else None,
+        "confidence_level": query.confidence,
+        "columns": column_meanings(language),
+    }
+
+
+def _codes(codes: CodeList | None, keys: Sequence[str] | None = None) -> dict[str, Any] | None:
+    """A code list with its groups of these keys, or all of them."""
+    if codes is None:
+        return None
+    return {
+        "id": codes.id,
+        "version": codes.version,
+        "source": codes.source,
+        "confidence": codes.confidence,
+        "groups": {
+            group.key: {"prefixes": group.prefixes, "excluded_prefixes": group.excluded_prefixes}
+            for group in codes.groups
+            if keys is None or group.key in keys
+        },
     }
 
 
@@ -214,9 +219,15 @@ def _write_workbook(buffer: io.BytesIO, table: pl.DataFrame, language: Language,
             sheet = book.add_worksheet(page_word(name, language))
             sheet.set_column(0, 0, 24)
             sheet.set_column(1, 1, 100, wrapped)
-            for row, pair in enumerate(((page_word(head[0], language), page_word(head[1], language)), *pairs)):
+            # What is too long for a cell goes on in the next row.
+            cells = [(key, part) for key, text in pairs for part in _in_parts(text, _LONGEST_CELL)]
+            for row, pair in enumerate(((page_word(head[0], language), page_word(head[1], language)), *cells)):
                 for place, text in enumerate(pair):
-                    sheet.write_string(row, place, text[:_LONGEST_CELL], bold if row == 0 else None)
+                    sheet.write_string(row, place, text, bold if row == 0 else None)
+
+
+def _in_parts(text: str, longest: int) -> list[str]:
+    return [text[start : start + longest] for start in range(0, max(len(text), 1), longest)]
 
 
 def file_name(release: Release, query: Query | Sequence[Query], format: Format) -> str:

@@ -27,6 +27,11 @@ EXACT = ("place_days_normed", "place_days_available", "days_reported", "days_ove
 """Counts of operation, which tell nothing of persons and are not rounded."""
 
 
+def is_rounded(measure: Measure) -> bool:
+    """Whether a measure's counts are rounded in a protected release: those that tell of persons."""
+    return measure.table in ("cube", "municipality_month") and measure.name not in EXACT
+
+
 def in_short(release: Release) -> str:
     """How the counts of a release are protected, in a word or two for every row of a file."""
     told = release.manifest["protection"]
@@ -75,7 +80,7 @@ def cell_runs(period: Period) -> int:
 
 def monthly_runs(measure: Measure, categories: int, period: Period) -> int:
     """Runs that a measure of municipality_month is worth for one municipality: one a year and category."""
-    return 0 if measure.name in EXACT else categories * _years(period)
+    return categories * _years(period) if is_rounded(measure) else 0
 
 
 def _years(period: Period) -> int:

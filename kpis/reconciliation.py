@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kpis.area import Area, areas, levels, map_of
+from kpis.area import Area, Map, areas, levels, map_of
 from kpis.evaluate import Query, evaluate
 from kpis.indicator import Indicator, Language, load_indicators
 from kpis.period import Period
-from kpis.release import Release
+from kpis.release import Release, per_release
 
 RECONCILED = pl.Schema(
     {
@@ -121,7 +121,7 @@ def _reconciled(release: Release, row: Mapping[str, Any]) -> dict[str, Any]:
     area = _area(release, row["level"], row["area_code"], period)
     if area is None:
         return shown | {"official": official, "comparison": "no_area", "reasons": ""}
-    (ours,) = evaluate(release, Query(indicator, (area,), (period,))).iter_rows(named=True)
+    ours = _estimates(release, indicator.id, area.level, area.map_id, period)[area.code]
     comparison = _comparison(official, ours)
     is_compared = comparison in COMPARED
     difference = ours["value"] - official if is_compared else None
@@ -139,6 +139,15 @@ def _reconciled(release: Release, row: Mapping[str, Any]) -> dict[str, Any]:
             item.id for item in reasons() if is_compared and _applies(item, release, indicator, area, period, ours)
         ),
     }
+
+
+@per_release
+def _estimates(
+    release: Release, indicator_id: str, level: str, map_id: Map, period: Period
+) -> dict[str, Mapping[str, Any]]:
+    """Rows of `evaluate.ESTIMATES` by area code: an official table has every area of a level."""
+    found = evaluate(release, Query(load_indicators()[indicator_id], areas(release, level, map_id), (period,)))
+    return {row["area_code"]: row for row in found.iter_rows(named=True)}
 
 
 def _official(row: Mapping[str, Any], indicator: Indicator) -> float | None:

@@ -84,9 +84,12 @@ def per_release(
 ) -> Callable[Concatenate[Release, P], T]:
     """Remember the answers of `function(release, …)` for as long as the release itself lives.
 
-    A release never changes, so nothing has to be invalidated; `lru_cache` would keep old releases open.
+    A release never changes, so nothing has to be invalidated; `lru_cache` would keep old releases open. Who asks what
+    another thread is working out waits for its answer: just after a start many ask the same. (Functions ask each other
+    in one direction only, so that nobody waits for himself.)
     """
     answers: weakref.WeakKeyDictionary[Release, dict[Any, T]] = weakref.WeakKeyDictionary()
+    turns: weakref.WeakKeyDictionary[Release, dict[Any, threading.RLock]] = weakref.WeakKeyDictionary()
     lock = threading.Lock()
 
     @functools.wraps(function)
@@ -94,8 +97,12 @@ def per_release(
         key = (args, tuple(sorted(kwargs.items())))
         with lock:
             known = answers.setdefault(release, {})
-        if key not in known:  # two threads may both compute it; they get the same
-            known[key] = function(release, *args, **kwargs)
+            if key in known:
+                return known[key]
+            turn = turns.setdefault(release, {}).setdefault(key, threading.RLock())
+        with turn:
+            if key not in known:
+                known[key] = function(release, *args, **kwargs)
         return known[key]
 
     return remembered

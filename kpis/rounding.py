@@ -18,9 +18,6 @@ from kpis.release import AGE_BANDS, Release
 from kpis.scope import Scope
 from kpis.tally import Grid, tally
 
-NOT_ROUNDED = ("population", "goal", "welfare")
-"""Tables of public figures, and of what is evaluated from others."""
-
 
 class Noise(NamedTuple):
     """Error variance of numerator and denominator by rounding, in events², [areas, periods, groups]."""
@@ -46,7 +43,7 @@ def noise_of(release: Release, query: Query, numerator: npt.NDArray[Any], denomi
 
 
 def _error_variance(release: Release, query: Query, count: Count, total: npt.NDArray[Any]) -> FloatArray:
-    if protection.chain_variance(release) == 0 or count.definition.table in NOT_ROUNDED:
+    if protection.chain_variance(release) == 0 or not protection.is_rounded(count.definition):
         return np.zeros(total.shape)
     municipalities = np.array([len(area.municipalities) for area in query.areas])
     runs = [_runs(query, count, period) for period in query.periods]

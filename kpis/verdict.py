@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from kpis.compare import Attainment, Better, category_of_z
+from kpis.compare import Better, category_of_z
 from kpis.dispersion import Dispersion
 from kpis.effect import Effect
 from kpis.process import ProcessChart
@@ -69,8 +69,6 @@ VOCABULARY: tuple[Verdict, ...] = (
     Verdict("falling", "↓", "neutral_strong", True, "tegn på fald", "signs of a fall"),
     # an area against its goal
     Verdict("goal_met", "✓", "good", False, "målet er nået", "goal met"),
-    Verdict("goal_perhaps_met", "(✓)", "calm", False, "målet er måske nået", "goal perhaps met"),
-    Verdict("goal_perhaps_missed", "(✗)", "calm", False, "målet er måske ikke nået", "goal perhaps not met"),
     Verdict("goal_missed", "✗", "bad", False, "målet er ikke nået", "goal not met"),
     # an area on the way to its goal
     Verdict("on_track", "✓→", "good", False, "på vej mod målet", "on track"),
@@ -92,7 +90,6 @@ REASONS: tuple[Reason, ...] = (
         "området er for lille til at vise en forskel",
         "the area is too small to show a difference",
     ),
-    Reason("no_target", "intet mål er sat", "no goal is set"),
     Reason("no_data", "data er ikke modtaget endnu", "data have not been received yet"),
     Reason("few_points", "for få måneder siden sidste skift", "too few months since the last break"),
     Reason("no_interval", "tallet har intet usikkerhedsinterval", "the figure has no uncertainty interval"),
@@ -185,19 +182,6 @@ def judge_change(chart: ProcessChart, better: Better) -> Verdicts:
         "no_signal",
     )
     return Verdicts(word, np.select([is_missing, is_trial], ["no_data", "few_points"], ""))
-
-
-def judge_goal(attainment: Attainment) -> Verdicts:
-    """Each area against its goal: "perhaps" where the 95 % interval covers the target."""
-    unsure = attainment.surely == "cannot_tell"
-    is_met = attainment.reached == "met"
-    is_missing = attainment.reached == "not_assessed"
-    word = np.select(
-        [is_missing, is_met & unsure, is_met, unsure],
-        ["not_assessed", "goal_perhaps_met", "goal_met", "goal_perhaps_missed"],
-        "goal_missed",
-    )
-    return Verdicts(word, np.where(is_missing, "no_target", ""))
 
 
 def judge_path(status: StrArray) -> Verdicts:

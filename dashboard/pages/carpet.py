@@ -10,7 +10,7 @@ from dashboard import sentence
 from dashboard.components.attributes import aria
 from dashboard.components.controls import Option, select
 from dashboard.components.markup import Tag
-from dashboard.components.verdict import verdict_mark, verdict_text
+from dashboard.components.verdict import CALM, SILENT, verdict_mark, verdict_text
 from dashboard.pages import Body
 from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.overview import area_views, chosen_indicators
@@ -107,17 +107,20 @@ def _column(
 
 
 def _conclusion(columns: Sequence[_Column], members: Sequence[Area], heading: str, words: Words) -> str:
-    """Say how many of the figures clearly stand out; to be as expected is the rule."""
+    """Say how many of the figures clearly stand out, and how many only somewhat; to be as expected is the rule."""
     found: dict[str, int] = {}
-    total = 0
+    total = shaded = 0
     for column in columns:
         for member in members:
             verdict = column.verdicts.get(member.code, NOT_ASSESSED).verdict
             total += 1
             if BY_ID[verdict].shouts:
                 found[verdict] = found.get(verdict, 0) + 1
+            elif verdict not in CALM and verdict not in SILENT:
+                shaded += 1
     if not found:
-        return words("carpet.calm", area=heading, total=words.number(total))
+        calm = words("carpet.calm", area=heading, total=words.number(total))
+        return f"{calm} {words('carpet.somewhat', count=words.count(shaded))}" if shaded else calm
     told = [
         words("carpet.count", count=words.count(found[entry.id]), verdict=verdict_text(entry.id, words))
         for entry in VOCABULARY
@@ -172,9 +175,10 @@ def _goals(release: Release, area: Area, words: Words) -> list[Any]:
             )
             for one in found
         ]
-        odds = standing["odds"]
         chance = (
-            [html.Span(words("carpet.odds", odds=round(odds * 20) * 5), className="unit")] if odds is not None else []
+            [html.Span(words("carpet.odds", odds=sentence.odds(standing["odds"])), className="unit")]
+            if standing["odds"] is not None
+            else []
         )
         cards.append(
             html.Li(

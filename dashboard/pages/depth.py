@@ -179,7 +179,8 @@ def _conclusion(scope: _Scope) -> str:
     if not scope.is_country and scope.judged.verdict not in SILENT:
         verdict = verdict_text(scope.judged.verdict, words)
         told.append(words("compare.judged", verdict=verdict, levels=words(f"levels.{scope.area.level}")))
-    told.append(_change(area_process(scope.release, scope.indicator.id, scope.area), words))
+    if not scope.indicator.is_yearly:
+        told.append(_change(area_process(scope.release, scope.indicator.id, scope.area), words))
     return " ".join(told)
 
 
@@ -217,6 +218,8 @@ def _change(shown: Process, words: Words) -> str:
 
 def _months(scope: _Scope) -> html.Figure | html.P:
     words, selection, release = scope.words, scope.selection, scope.release
+    if scope.indicator.is_yearly:
+        return html.P(words("depth.only_years"), className="missing")
     until = selection.until or last_month(release)
     since = selection.since or max(add_months(until, 1 - SPARK_MONTHS), scope.known.first_month)
     shown = area_process(release, scope.indicator.id, scope.area, until, months_between(since, until) + 1)
@@ -351,7 +354,7 @@ def _goals(scope: _Scope) -> list[Any]:
             )
         if row["odds"] is not None:
             key = "depth.goal_odds_break" if row["outlook_note"] == "across_break" else "depth.goal_odds"
-            told.append(words(key, odds=words.number(5 * round(20 * min(max(row["odds"], 0.05), 0.95)))))
+            told.append(words(key, odds=sentence.odds(row["odds"])))
         mark = verdict_mark(row["verdict"], words)
         reason = [html.Span(reason_text(row["reason"], words), className="verdict-note")] if row["reason"] else []
         items.append(html.Li([mark, *reason, html.Span(" ".join(told))]))
@@ -705,6 +708,7 @@ def _counterweights(scope: _Scope) -> list[Any]:
             [verdict_mark(change.verdict, words)] if change.verdict in CHANGES and not scope.is_country else []
         )
         reason = shown.judged.reason
+        notes = [html.Span(reason_text(reason, words), className="verdict-note")] if reason else []
         table_rows.append(
             Row(
                 [
@@ -714,9 +718,7 @@ def _counterweights(scope: _Scope) -> list[Any]:
                 [
                     sentence.with_interval(shown.own, shown.digits, words),
                     *([] if scope.is_country else [sentence.value_text(shown.whole, shown.digits, words)]),
-                    html.Div(
-                        [*marks, *([html.Span(reason_text(reason, words), className="verdict-note")] if reason else [])]
-                    ),
+                    html.Div([*marks, *notes], className="marks"),
                 ],
             )
         )

@@ -95,14 +95,15 @@ def _results(selection: Selection, known: Catalogue, words: Words) -> list[Any]:
 
 
 def find(text: str, map_id: Map, known: Catalogue) -> list[Area]:
-    """Return the areas of both maps whose name begins with, or else contains, the text; of both maps the given first.
+    """Return the areas of both maps of whose name a word begins with the text, or else those that contain it.
 
-    Spellings such as Århus are understood.
+    Names that begin with it come first, then the given map. Spellings such as Århus are understood.
     """
     wanted = normalise_municipality(text).lstrip("0")
     named = [(normalise_municipality(area.name), area) for area in _everywhere(map_id, known)]
     begins = [area for name, area in named if name.startswith(wanted) or area.code.lstrip("0") == wanted]
-    return (begins or [area for name, area in named if wanted in name])[:24]
+    within = [area for name, area in named if f" {wanted}" in name and area not in begins]  # KKR Nordjylland
+    return (begins + within or [area for name, area in named if wanted in name])[:24]
 
 
 def _everywhere(map_id: Map, known: Catalogue) -> list[Area]:

@@ -91,6 +91,10 @@ class _Scope:
     def peer_words(self) -> str:
         return self.words(f"levels.{self.peer_level}")
 
+    def period_of(self, indicator: Indicator) -> Period:
+        """The period of the view, or the newest year of an indicator that is told for years only."""
+        return latest_period(self.release, indicator.id)
+
 
 def page(selection: Selection, release: Release) -> Body:
     """Return the overview of the selected area."""
@@ -153,7 +157,7 @@ def _scope(selection: Selection, release: Release, known: Catalogue, words: Word
 
 
 def _line(indicator: Indicator, scope: _Scope) -> Line:
-    release, map_id, period = scope.release, scope.selection.map, scope.period
+    release, map_id, period = scope.release, scope.selection.map, scope.period_of(indicator)
 
     def estimate(area: Area) -> Estimate:
         return area_estimate(release, indicator.id, area, map_id, period, True)
@@ -187,7 +191,8 @@ def _judged(indicator: Indicator, scope: _Scope) -> Judged:
     """Return the verdict of an area against the country, and of the country against its own past."""
     if scope.is_country:
         return area_change(scope.release, indicator.id, scope.area)
-    verdicts = level_verdicts(scope.release, indicator.id, scope.peer_level, scope.selection.map, scope.period, True)
+    asked = (scope.peer_level, scope.selection.map, scope.period_of(indicator), True)
+    verdicts = level_verdicts(scope.release, indicator.id, *asked)
     return verdicts.get(scope.area.code, NOT_ASSESSED)
 
 
@@ -384,8 +389,8 @@ def _verdict(line: Line, scope: _Scope) -> list[Any]:
 def _potential(line: Line, scope: _Scope) -> list[Any]:
     """Return what doing as well as the best fifth would mean, with its interval; or why nothing is said of it."""
     words, selection = scope.words, scope.selection
-    asked = (line.indicator.id, scope.area.level, selection.map, scope.period, "best_fifth", 1.0)
-    found = level_potentials(scope.release, *asked).get(scope.area.code)
+    of_level = (scope.area.level, selection.map, scope.period)
+    found = level_potentials(scope.release, line.indicator.id, *of_level, "best_fifth", 1.0).get(scope.area.code)
     if found is None:
         return [html.Span(words("overview.no_potential"), className="quiet small")]
     if found["potential"] is None:
@@ -518,7 +523,7 @@ def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
         Row(
             [
                 html.A(line.texts.short_name, href=scope.selection.on_page("compare", line.indicator.id).to_url()),
-                html.Span(line.texts.unit, className="unit"),
+                html.Span(_unit_and_year(line, scope), className="unit"),
             ],
             [
                 sentence.value_text(line.own, line.own_digits, words),
@@ -548,6 +553,12 @@ def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
         open=scope.selection.view == "table",
         className="numbers",
     )
+
+
+def _unit_and_year(line: Line, scope: _Scope) -> str:
+    """Return the unit, and the period where it is not that of the whole table."""
+    period = scope.period_of(line.indicator)
+    return line.texts.unit if period == scope.period else f"{line.texts.unit} · {period_text(period, scope.words)}"
 
 
 def _months(lines: list[Line], scope: _Scope) -> html.Details:
@@ -582,7 +593,10 @@ def _files(line: Line, scope: _Scope) -> Tag:
     words = scope.words
     months = process_months(scope.release)
     offered: list[tuple[str, Format, tuple[Period, ...], bool]] = [
-        *((name, kind, (scope.period,), line.indicator.can_be_standardised) for kind, name in files.KINDS.items()),
+        *(
+            (name, kind, (scope.period_of(line.indicator),), line.indicator.can_be_standardised)
+            for kind, name in files.KINDS.items()
+        ),
         (words("overview.months", count=len(months)), "parquet", months, False),
     ]
     links: list[Any] = []

@@ -177,7 +177,7 @@ def _conclusion(scope: _Scope, total: _Line | None, admissions: Sequence[_Line])
         return words("potential.none", area=scope.name, reference=scope.reference, what=_what(line, words))
     told = words(
         "potential.some",
-        area=scope.name,
+        area=sentence.area_name(scope.area, words),
         reference=scope.reference,
         what=_what(line, words),
         events=_amount(line.row, words),

@@ -1,7 +1,7 @@
 -- grain: one row per stay on a municipal acute place, its newest report; open stays have no end.
 -- Only acute places (Sundhedsloven § 138); care records list other temporary places (Serviceloven § 84) beside them.
--- Whether a hospital admission followed is known once the watch of 30 days is over, and only for citizens that the
--- hospital data know (`is_followed`).
+-- Whether a hospital admission followed is known once the watch of 30 days is over (`is_followed`). A citizen without
+-- hospital contacts was not admitted.
 create table acute_place_stay as
 with newest as (
     select stay_report.*

@@ -38,14 +38,16 @@ with file_of_stays as (
     where rule is null and start_minute < getvariable('as_of')
     group by delivery
 ),
+days_of_file as (
+    select delivery, unnest([first_day, last_day]) as day from file_of_stays
+),
 told as (
     select 'lpr_contacts' as kind, municipality_code, month from true_municipality_month where measure = 'n_contact'
     union all
-    select 'acute_place_stays', stay_report.municipality, month_of_day.month
-    from stay_report
-    inner join file_of_stays using (delivery)
-    inner join month_of_day on month_of_day.day in (file_of_stays.first_day, file_of_stays.last_day)
-    where stay_report.rule is null
+    select 'acute_place_stays', place.municipality, month_of_day.month
+    from (select distinct delivery, municipality from stay_report where rule is null) as place
+    inner join days_of_file using (delivery)
+    inner join month_of_day using (day)
     union all
     select 'acute_place_capacity', municipality, date_trunc('month', day)::date from newest_capacity
     union all

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.selection import Selection, catalogue
+from dashboard.view import PAGE_FUNCTIONS
 from tests.browser.conftest import open_page
 
 AXE = Path(__file__).with_name("axe.min.js")
@@ -16,16 +18,25 @@ PAGES = {
     "region": "/region/nordjylland/overblik",
     "country": "/land",
     "carpet": "/kkr/nordjylland",
+    "cluster": "/klynge/klynge-nord",
+    "group as one area": "/kkr/nordjylland/overblik",
     "council": "/sundhedsraad/nordjylland?kort=2027",
     "compare": "/sammenlign/preventable_admissions_65plus?omraade=k-hjoerring",
     "funnel": "/sammenlign/preventable_admissions_65plus?omraade=k-hjoerring&visning=tragt",
     "map": "/sammenlign/preventable_admissions_65plus?omraade=k-hjoerring&visning=kort",
     "tiles": "/sammenlign/readmissions_30d?kommuner=aalborg,hjoerring&visning=felter",
     "group": "/sammenlign/readmissions_30d?omraade=k-hjoerring&udsnit=gruppe&visning=tabel",
+    "own list": "/sammenlign/hip_fractures_65plus?kommuner=aalborg,laesoe",
     "levels": "/sammenlign/acute_place_occupancy?niveau=region&periode=2024",
     "depth": "/k/hjoerring/preventable_admissions_65plus",
+    "depth by age": "/k/hjoerring/preventable_admissions_65plus?opdeling=alder",
+    "depth by sex": "/land/readmissions_30d?opdeling=koen",
+    "depth of years": "/k/hjoerring/preventive_home_visits_75plus",
+    "depth of acute places": "/k/hjoerring/acute_place_capacity",
     "depth as a table": "/k/laesoe/chronic_admissions_18plus?opdeling=laengde&visning=tabel",
+    "potential of the country": "/potentiale?maalestok=median&andel=50",
     "potential": "/potentiale?omraade=kkr-nordjylland",
+    "places of all": "/akutpladser",
     "places": "/akutpladser?soeg=hj",
     "places of an area": "/akutpladser?omraade=kkr-nordjylland",
     "data": "/data?indikatorer=preventable_admissions_65plus,days_after_ready",
@@ -33,7 +44,15 @@ PAGES = {
     "method": "/metode/chronic_admissions_18plus",
     "about": "/om",
     "statement": "/tilgaengelighed?fejl=1",
+    "wrong area": "/k/hjorring",
+    "wrong address": "/findes/ikke",
 }
+
+
+def test_every_page_is_tried(country) -> None:
+    """A page that is added later must not be forgotten here."""
+    tried = {Selection.from_url(*url.partition("?")[::2], catalogue(country))[0].page for url in PAGES.values()}
+    assert tried == set(PAGE_FUNCTIONS)
 
 
 @pytest.mark.parametrize("lang", ["da", "en"])

@@ -69,6 +69,19 @@ def test_a_cell_is_shaded_only_where_it_can_be_told_from_the_country(country, co
     assert 0 < shaded < 98 * 6 / 3
 
 
+def test_the_sentence_counts_what_is_shaded_though_nothing_stands_out_clearly(country_data, country) -> None:
+    told = 0
+    for area in catalogue(country).areas["2024", "cluster"]:
+        view = shown(country_data, Selection(page="carpet", area=AreaRef("cluster", area.slug)).to_url())
+        cells = [part for part in walk(view.content) if getattr(part, "className", "").startswith("shade-")]
+        text = next(text_of(part) for part in walk(view.content) if getattr(part, "className", "") == "conclusion")
+        if "ingen af de" in text:
+            somewhat = WORDS("carpet.somewhat", count=WORDS.count(len(cells)))
+            assert text.endswith(somewhat) if cells else "Farvet" not in text
+            told += bool(cells)
+    assert told, "a group whose figures lie only somewhat apart"
+
+
 def test_common_goals_stand_on_top_with_where_they_are(tmp_path) -> None:
     indicator = next(item for item in chosen_indicators() if item.headline)
     goal = ("G1", indicator.id, "kkr", "kkr-nordjylland", "common", "short", 60.0, "2023", 50.0, date(2026, 12, 31))

@@ -10,13 +10,16 @@ from dash import html
 
 from dashboard import sentence
 from dashboard.components.drawing import FOR_SCREEN
-from dashboard.readings import area_estimate, area_process, latest_period, level_estimates
+from dashboard.pages import front
+from dashboard.readings import area_estimate, area_process, latest_period, level_estimates, level_rows
 from dashboard.selection import COUNTRY, LEVEL_WORDS, AreaRef, Selection, catalogue
-from dashboard.view import show
+from dashboard.view import draw, show
 from dashboard.words import load_words
 from kpis.area import levels
 from kpis.indicator import LANGUAGES, load_indicators
 from tests.dashboard.conftest import text_of, walk
+
+WORDS = load_words("da")
 
 INDICATORS = tuple(load_indicators())
 HEADLINE = next(item.id for item in load_indicators().values() if item.headline)
@@ -235,3 +238,28 @@ def test_files_come_with_their_scope_in_the_address(country_data) -> None:
     query = parse_qs(urlsplit(address).query)
     assert query == {"niveau": ["region"], "fra": ["2024-01"], "til": ["2024-12"], "inddeling": ["year"]}
     assert LEVEL_WORDS["region"] == "region"
+
+
+def test_a_figure_of_years_stands_in_the_overview_with_its_year(country, country_data) -> None:
+    period = latest_period(country, "preventive_home_visits_75plus")
+    (row,) = [
+        row
+        for row in level_rows(country, "preventive_home_visits_75plus", "municipality", "2024", period, True).values()
+        if row["area_name"] == "Hjørring"
+    ]
+    assert row["value"] is not None and period.grain == "year"
+    markup = draw(country_data, "/k/hjoerring", "?visning=tabel").markup
+    told = re.sub(r"<[^>]+>", "|", markup[markup.index("Forebyggende hjemmebesøg</a>") :])
+    assert f"· {period.id}|" in told[:200]
+    assert f"|{WORDS.number(row['value'], 1)}|" in told[:400]
+
+
+def test_a_figure_of_years_has_no_months_and_says_so(country_data) -> None:
+    told = draw(country_data, "/k/hjoerring/preventive_home_visits_75plus", "").markup
+    assert WORDS("depth.only_years") in told
+    assert "ikke modtaget" not in told
+
+
+def test_a_group_is_found_by_the_words_of_its_name(country) -> None:
+    names = [area.name for area in front.find("nordj", "2024", catalogue(country))]
+    assert {"KKR Nordjylland", "Region Nordjylland"} <= set(names)

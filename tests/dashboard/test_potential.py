@@ -43,6 +43,11 @@ def test_every_reference_can_be_shown(country_data, reference, area, lang) -> No
     assert len([part for part in walk(view.content) if isinstance(part, html.H1)]) == 1
 
 
+def test_the_country_is_named_as_in_a_sentence(country_data) -> None:
+    view = shown(country_data, address())
+    assert "Lå hele landet som" in text_of(view.content)
+
+
 @pytest.mark.parametrize(("map_id", "level"), [(m, level) for m in ("2024", "2027") for level in levels(m)])
 def test_every_level_of_both_maps_can_be_shown(country, country_data, map_id, level) -> None:
     area = catalogue(country).areas[map_id, level][0]

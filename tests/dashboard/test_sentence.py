@@ -73,6 +73,11 @@ def test_no_estimates_need_no_decimals() -> None:
     assert sentence.digits_of([estimate(None)]) == 0
 
 
+@pytest.mark.parametrize(("probability", "told"), [(0.0, 5), (0.04, 5), (0.52, 50), (0.93, 95), (1.0, 95)])
+def test_no_forecast_is_told_as_certain(probability: float, told: int) -> None:
+    assert sentence.odds(probability) == told
+
+
 def test_overview_gathers_what_stands_out_by_verdict() -> None:
     def told(findings: dict[str, list[str]], judged: int = 4, words=DA) -> str:
         return sentence.overview("Hjørring", findings, judged, 4, "2025", False, words)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # run as a script
@@ -24,8 +25,9 @@ from kpis import rates  # noqa: E402
 from kpis.area import areas  # noqa: E402
 from kpis.assess import assess_change, assess_level, assess_trend  # noqa: E402
 from kpis.evaluate import Query, evaluate  # noqa: E402
+from kpis.funnel import level_funnel  # noqa: E402
 from kpis.gain import potential_to_target  # noqa: E402
-from kpis.indicator import load_indicators  # noqa: E402
+from kpis.indicator import Indicator, load_indicators  # noqa: E402
 from kpis.period import Period  # noqa: E402
 from kpis.process import rate_chart  # noqa: E402
 from kpis.release import Release  # noqa: E402
@@ -73,7 +75,16 @@ def intervals_and_verdicts(countries: int) -> Iterator[Row]:
             release = build_alike(Path(folder), seed)
             for what, found in _of_one_country(release).items():
                 seen.setdefault(what, []).append(np.asarray(found).ravel())
-    promises = {"interval": (93.0, 97.0), "shouts": (0.0, 5.0), "trend": (0.0, 7.0), "without": (0.0, 93.0)}
+    promises = {
+        "interval": (93.0, 97.0),
+        "shouts": (0.0, 5.0),
+        "trend": (0.0, 7.0),
+        "without": (0.0, 93.0),
+        "line": (0.0, 7.0),
+        "outer line": (0.0, 1.0),
+        "outside": (0.0, 1.5),
+        "run": (0.0, 5.0),
+    }
     for what, found in seen.items():
         least, most = promises[what.partition(":")[0]]
         yield _row(what.partition(": ")[2], least, most, np.concatenate(found))
@@ -100,6 +111,8 @@ def _of_one_country(release: Release) -> dict[str, np.ndarray]:
                 release, indicator, level, "2024", YEAR, standardised=indicator.can_be_standardised
             )
             found[f"shouts: {indicator.id}, {level} against the country, clearly better or worse"] = verdicts.shouts
+            if level == "municipality":
+                found |= _drawn(release, indicator, small)
     standardised = evaluate(release, Query(PREVENTABLE, municipalities, (YEAR,), standardised=True))
     standardised = standardised.filter(status="ok")
     found["interval: standardised rate, municipality, covers the truth"] = _covers(
@@ -118,6 +131,34 @@ def _of_one_country(release: Release) -> dict[str, np.ndarray]:
         trend.trend.ratio.lower, 1.0, trend.trend.ratio.upper
     )
     return found
+
+
+def _drawn(release: Release, indicator: Indicator, small: np.ndarray) -> dict[str, np.ndarray]:
+    """What the funnel and the process charts of the smallest municipalities show, whatever the verdict makes of it.
+
+    Where a usual month has fewer than ten events no limits are drawn ("too_few"), so the charts are those of the
+    smallest municipalities that have more.
+    """
+    places = areas(release, "municipality", "2024")
+    funnel = level_funnel(
+        release, indicator, "municipality", "2024", YEAR, standardised=indicator.can_be_standardised
+    ).filter(pl.col("area_code").is_in([places[at].code for at in small]))
+    value = funnel["value"].to_numpy()
+    changes, who = assess_change(release, indicator, places), f"{indicator.id}, the {SMALLEST} smallest"
+    has_limits = changes.verdicts.reason != "too_few"
+    people = evaluate(release, Query(indicator, places, (YEAR,)))["denominator"].to_numpy()
+    charted = np.argsort(np.where(has_limits, people, np.inf))[:SMALLEST]
+    chart, charts = changes.chart, f"{indicator.id}, the {SMALLEST} smallest with process limits"
+    return {
+        f"{kind}: {who}, outside the {limit} % lines of the funnel": ~_covers(
+            funnel[f"lower_{name}"].to_numpy(), value, funnel[f"upper_{name}"].to_numpy()
+        )
+        for kind, limit, name in (("line", "95", "95"), ("outer line", "99.8", "998"))
+    } | {
+        f"shouts: {charts}: newest month signals": judge_change(chart, indicator.better).shouts[charted],
+        f"outside: {charts}: a month signals by “outside”": (chart.signal == "outside")[charted],
+        f"run: {charts}: a month signals by “run”": (chart.signal == "run")[charted],
+    }
 
 
 def intervals_of_differing(countries: int) -> Iterator[Row]:

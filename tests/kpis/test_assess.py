@@ -160,6 +160,24 @@ def test_a_fall_is_seen_and_since_when(tmp_path) -> None:
     assert since is not None and since >= date(2025, 3, 1)
 
 
+def test_a_fall_that_is_too_small_to_matter_is_no_signal_in_any_month(tmp_path) -> None:
+    """From 100 to 60: a signal, unless the indicator says that 60 is too little to hear of."""
+    release = one_municipality(tmp_path, noisy(100, 26) + noisy(60, 10, 2))
+    trifling = PREVENTABLE.model_copy(update={"smallest_difference": 60.0})
+    found = assess_change(release, trifling, areas(release, "municipality", "2024")[:1])
+    assert found.verdicts.id.tolist() == ["no_signal"]
+    assert set(found.chart.variation("lower").ravel()) == {"none"}
+    assert found.since(0) is None
+
+
+@pytest.mark.parametrize("name", [item.id for item in INDICATORS.values() if item.headline])
+def test_what_is_too_small_to_matter_is_a_twentieth_of_the_level(country, name: str) -> None:
+    """Large enough that the months of a country do not shout of one per cent, small enough to hide no real change."""
+    indicator = INDICATORS[name]
+    (level,) = evaluate(country, Query(indicator, areas(country, "country", "2024"), (YEAR,)))["value"]
+    assert 0.02 < indicator.smallest_difference / level < 0.1
+
+
 @pytest.mark.parametrize(("months", "word", "reason"), [(20, "cannot_tell", "few_points"), (36, "no_signal", "")])
 def test_less_than_two_years_cannot_tell_a_change_from_a_season(tmp_path, months, word, reason) -> None:
     release = one_municipality(tmp_path, noisy(100, months))

@@ -17,13 +17,6 @@ def _interval(value: list[float], lower: list[float], upper: list[float]) -> rat
 # --- a value and its reference, two shares ----------------------------------------------------------------
 
 
-def test_relative_to_divides_by_what_is_known_and_refuses_what_is_not() -> None:
-    ratio = compare.relative_to(_interval([60.0, 60.0], [50.0, 50.0], [72.0, 72.0]), [50.0, 0.0])
-    assert (ratio.value[0], ratio.lower[0], ratio.upper[0]) == (1.2, 1.0, 1.44)
-    assert ratio.status.tolist() == ["ok", "undefined"]
-    assert np.isnan(ratio.value[1])
-
-
 def test_different_means_that_the_interval_leaves_the_benchmark_out() -> None:
     area = _interval([3.0, 3.0, 3.0, np.nan], [2.0, 2.5, 1.0, np.nan], [4.0, 3.5, 3.2, np.nan])
     side = compare.side_of(area, [3.9, 2.4, 3.3, 1.0])
@@ -167,35 +160,3 @@ def test_rounding_counts_as_chance_not_as_overdispersion() -> None:
     blind = dispersion.ratio_dispersion(published, 12.0).tau2
     aware = dispersion.ratio_dispersion(published, 12.0, extra_variance=4.0).tau2
     assert blind.mean() > 4 * aware.mean()
-
-
-def test_effective_counts_of_a_crude_rate_are_its_counts() -> None:
-    rate = rates.crude_rate([400, 900], 10_000)
-    observed, expected = dispersion.effective_counts(rate, 50.0)
-    assert observed == pytest.approx([400, 900], rel=0.03)
-    assert observed / expected == pytest.approx([0.8, 1.8])
-
-
-# --- goals ------------------------------------------------------------------------------------------------
-
-
-def test_exactly_on_the_target_is_met_and_the_gap_is_in_whole_events() -> None:
-    rate = rates.crude_rate([60, 61, 40, 5], [1000, 1000, 1000, 0])
-    found = compare.attainment(rate, 60.0, "lower", [60, 61, 40, 5], [1000, 1000, 1000, 0])
-    assert found.reached.tolist() == ["met", "not_met", "met", "not_assessed"]
-    assert found.surely.tolist() == ["cannot_tell", "cannot_tell", "met", "not_assessed"]
-    assert found.gap_events[:3].tolist() == [0.0, 1.0, 0.0]
-    assert np.isnan(found.gap_events[3])
-
-
-def test_where_higher_is_better_the_gap_is_what_is_missing() -> None:
-    share = rates.proportion([70, 95], 100)
-    found = compare.attainment(share, 80.0, "higher", [70, 95], 100, per=100.0)
-    assert found.reached.tolist() == ["not_met", "met"]
-    assert found.surely.tolist() == ["not_met", "met"]
-    assert found.gap_events.tolist() == [10.0, 0.0]
-
-
-def test_a_goal_needs_a_direction() -> None:
-    with pytest.raises(ValueError, match="a goal needs a direction"):
-        compare.attainment(rates.crude_rate(5, 100), 40.0, "neither", 5, 100)

@@ -539,8 +539,8 @@ def test_no_areas_or_no_periods_give_an_empty_frame(country):
     [
         ("2023-01-01", "2024-05-01", "12m-2024-04"),
         ("2023-07-01", "2024-05-01", "2024-Q1"),  # twelve months in all, two of them provisional
-        ("2023-07-01", "2023-09-01", "12m-2024-06"),  # no quarter before September
-        ("2024-03-01", "2024-05-01", "2024-Q2"),  # no quarter before May
+        ("2023-07-01", "2023-09-01", "2023-08"),  # no quarter before September, and firm goes before long
+        ("2024-03-01", "2024-05-01", "2024-04"),  # no quarter before May
         ("2024-05-01", "2024-05-01", "2024-06"),
     ],
 )

@@ -153,8 +153,25 @@ def test_several_indicators_stand_under_each_other_and_each_says_how_it_was_made
     assert table["indicator"].unique(maintain_order=True).to_list() == [q.indicator.id for q in queries]
     assert table.height == row_count(queries) == sum(row_count(query) for query in queries)
     told = export_metadata(country, queries)
-    assert json.loads(told["definition"]).keys() == {q.indicator.id for q in queries}
+    definitions = json.loads(told["definition"])
+    assert definitions.keys() == {q.indicator.id for q in queries}
+    assert definitions["days_after_ready"]["kind"] == "ratio"
     assert told["release"] == country.id
+
+
+def test_a_file_of_readmissions_names_the_diagnoses_that_are_left_out(country):
+    told = export_metadata(country, query_of(country, "readmissions_30d"))
+    assert json.loads(told["codelist"]) is None
+    assert "DC0" in json.loads(told["left_out"])["groups"]["cancer"]["prefixes"]
+
+
+def test_a_workbook_of_every_indicator_loses_nothing_of_their_definitions(country):
+    queries = [query_of(country, name) for name in INDICATORS]
+    told = export_metadata(country, queries)
+    assert len(told["definition"]) > 32_767
+    content = write(export_table(country, queries), "xlsx", "da", told)
+    about = pl.read_excel(io.BytesIO(content), sheet_name="Om filen")
+    assert "".join(about.filter(pl.col("Oplysning") == "definition")["Indhold"]) == told["definition"]
 
 
 def test_a_workbook_has_typed_cells_and_text_that_no_spreadsheet_takes_for_a_formula(country):

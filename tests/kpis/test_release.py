@@ -1,5 +1,7 @@
 import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -166,8 +168,6 @@ def test_answers_are_remembered_for_each_release_by_itself(tmp_path):
 
 
 def test_many_threads_can_ask_one_release(country):
-    from concurrent.futures import ThreadPoolExecutor
-
     def ask(_):
         return country.sql("select sum(n_acute)::bigint from cube").item()
 
@@ -175,3 +175,22 @@ def test_many_threads_can_ask_one_release(country):
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(32)))) == 1
     assert time.perf_counter() - start < 60
+
+
+def test_who_asks_while_another_works_it_out_waits_for_the_answer(tmp_path):
+    release, begun, go_on, calls = tiny_release(tmp_path), threading.Event(), threading.Event(), []
+
+    @per_release
+    def slow(_):
+        calls.append(threading.get_ident())
+        begun.set()
+        assert go_on.wait(10)
+        return len(calls)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(slow, release)
+        assert begun.wait(10)
+        second = pool.submit(slow, release)
+        go_on.set()
+        assert (first.result(10), second.result(10)) == (1, 1)
+    assert len(calls) == 1

@@ -131,8 +131,9 @@ def test_standardised_rates_without_true_differences_hardly_shout() -> None:
     events = rng.poisson(person_years * risk)
     rate = rates.direct_rate(events, person_years, weights)
     national = rates.direct_rate(events.sum(axis=1), person_years.sum(axis=1), weights).value
-    counts = dispersion.effective_counts(rate, national[:, None])
-    found = verdict.judge_level(dispersion.ratio_dispersion(*counts), "lower", rate.status)
+    counted = events.sum(axis=-1)
+    expected = counted * national[:, None] / rate.value  # as `kpis.assess` has it
+    found = verdict.judge_level(dispersion.ratio_dispersion(counted, expected), "lower", rate.status)
     assert found.shouts.mean() < 0.01
 
 
@@ -167,15 +168,6 @@ def test_change_is_read_from_the_newest_month_that_is_not_provisional() -> None:
     assert found.reason.tolist() == ["", "", "no_data", "few_points"]
     assert verdict.judge_change(chart, "higher").id[0] == "improving"
     assert verdict.judge_change(chart, "neither").id[0] == "rising"
-
-
-def test_goals_say_perhaps_where_the_interval_covers_the_target() -> None:
-    events = [10, 55, 66, 200]
-    rate = rates.crude_rate(events, 1000)
-    found = verdict.judge_goal(compare.attainment(rate, [60, 60, 60, 60], "lower", events, 1000))
-    assert found.id.tolist() == ["goal_met", "goal_perhaps_met", "goal_perhaps_missed", "goal_missed"]
-    none = verdict.judge_goal(compare.attainment(rate, np.nan, "lower", events, 1000))
-    assert set(none.id.tolist()) == {"not_assessed"} and set(none.reason.tolist()) == {"no_target"}
 
 
 @pytest.mark.parametrize(
