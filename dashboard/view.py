@@ -19,12 +19,12 @@ from dashboard.pages import (
     carpet,
     compare,
     data,
-    depth,
     front,
     method,
     overview,
     potential,
 )
+from dashboard.pages.depth import head as depth
 from dashboard.selection import Page, Selection, catalogue
 from dashboard.words import DEFAULT_LANGUAGE, Words, load_words
 from kpis.release import NoRelease, Release, ReleaseError, current_release, per_release, release_problem

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from dash import html
 
 from dashboard.components.attributes import aria, data
-from dashboard.components.markup import Tag
+from dashboard.components.markup import Input, Tag
+
+LONGEST_SEARCH = 80
 
 
 class Option(NamedTuple):
@@ -48,4 +50,31 @@ def segments(name: str, label: str, options: Sequence[Option]) -> html.Div:
             html.Div(links, className="segments", role="group", **aria(labelledby=f"{name}-label")),
         ],
         className="choice",
+    )
+
+
+def search_form(
+    label: str, hint: str, button: str, value: str, options: Sequence[html.Option], list_id: str, action: str
+) -> html.Form:
+    """Return a search field with suggestions that asks ``action`` for ``soeg=``; it works without scripts."""
+    field = Input(
+        id="soeg",
+        name="soeg",
+        type="search",
+        list=list_id,
+        autocomplete="off",
+        placeholder=hint,
+        value=value,
+        maxlength=LONGEST_SEARCH,
+    )
+    return html.Form(
+        [
+            html.Label(label, htmlFor="soeg"),
+            html.Div([field, html.Button(button, type="submit", className="btn")], className="line"),
+            html.Datalist(list(options), id=list_id),
+        ],
+        action=action,
+        method="get",
+        role="search",
+        className="find",
     )

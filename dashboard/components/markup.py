@@ -103,7 +103,7 @@ def _write(part: Any, pieces: list[str]) -> None:
 
 def _attributes(given: Mapping[str, Any]) -> str:
     written = []
-    for name, value in given.items():
+    for name, value in sorted(given.items()):  # components hold them in an order of chance: every worker writes alike
         if name in _SKIPPED or value is None or value is False:
             continue
         if value is True:

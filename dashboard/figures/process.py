@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from dashboard.figures.scale import Scale, ticks
-from dashboard.figures.sparkline import unbroken
+from dashboard.figures.sparkline import stretches
 from dashboard.figures.svg import NARROW, WIDE, area, dot, drawing, line, marker, ornament, path, text
 from dashboard.words import Words
 from kpis.period import breaks_within, months_between
@@ -100,13 +100,7 @@ def process(
             marker("flag", flag.place, over, 5, "d-flag-mark"),
             text(flag.place + beside, over + 4, flag.name, "d-flag-name", flag.anchor),
         ]
-    for _, run in groupby(enumerate(drawn), lambda pair: unbroken(pair[0], pair[1], first)):
-        stretch = [row for _, row in run]
-        sure = [row for row in stretch if not row["is_provisional"]]
-        tail = [row for row in stretch if row["is_provisional"]]
-        parts.append(path([at(row) for row in sure], "d-line"))
-        if tail:
-            parts.append(path([at(row) for row in sure[-1:] + tail], "d-tail"))
+    parts += stretches(drawn, first, at)
     for row in drawn:
         told = f"{words.month(row['month'])}: {words.number(row['adjusted'], digits)}"
         shape, cls = _MARKS.get(row["signal"], ("dot", "d-hollow" if row["is_provisional"] else "d-point"))

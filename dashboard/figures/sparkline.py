@@ -1,5 +1,6 @@
 """One area's months as a small line: limits, level, signals, and a tail that looks as provisional as it is."""
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -52,13 +53,7 @@ def sparkline(months: pl.DataFrame, label: str, words: Words) -> str:
             path([at(phase[0], "centre"), at(phase[-1], "centre")], "d-mean"),
         ]
     parts += [line(x(item.month), _TOP, x(item.month), _BOTTOM, "d-break") for item in breaks_within(first, last)]
-    for _, run in groupby(enumerate(rows), lambda pair: unbroken(pair[0], pair[1], first)):
-        stretch = [row for _, row in run]
-        sure = [row for row in stretch if not row["is_provisional"]]
-        tail = [row for row in stretch if row["is_provisional"]]
-        parts.append(path([at(row) for row in sure], "d-line"))
-        if tail:
-            parts.append(path([at(row) for row in sure[-1:] + tail], "d-tail"))
+    parts += stretches(rows, first, at)
     parts += [dot(*at(row), 2.4, _MARKS[row["signal"]]) for row in rows if row["signal"] in _MARKS]
     parts += [dot(*at(row), 3, "d-last") for row in [row for row in rows if not row["is_provisional"]][-1:]]
     parts.append(text(_LEFT - 2, _HEIGHT - 3, words.short_month(first), "d-text"))
@@ -73,6 +68,19 @@ def sparkline_key(kind: str) -> str:
         "tail": [path([(0, 10), (28, 10)], "d-tail")],
     }
     return ornament(28, 20, marks[kind])
+
+
+def stretches(rows: Sequence[Month], first: date, at: Callable[[Month], tuple[float, float]]) -> list[str]:
+    """Return the line through months, broken where :func:`unbroken` says, and dotted where they are provisional."""
+    parts = []
+    for _, run in groupby(enumerate(rows), lambda pair: unbroken(pair[0], pair[1], first)):
+        stretch = [row for _, row in run]
+        sure = [row for row in stretch if not row["is_provisional"]]
+        tail = [row for row in stretch if row["is_provisional"]]
+        parts.append(path([at(row) for row in sure], "d-line"))
+        if tail:
+            parts.append(path([at(row) for row in sure[-1:] + tail], "d-tail"))
+    return parts
 
 
 def unbroken(position: int, row: Month, first: date) -> tuple[int, int]:

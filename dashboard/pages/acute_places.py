@@ -1,7 +1,7 @@
 """Akutpladser: whom a doctor on call can ring to, first on the page; and how the acute places are used."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -9,9 +9,8 @@ from dash import html
 
 from dashboard import files, sentence
 from dashboard.components.attributes import aria, data
-from dashboard.components.controls import Option, select
+from dashboard.components.controls import Option, search_form, select
 from dashboard.components.drawing import drawing_block
-from dashboard.components.markup import Input
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import SILENT, reason_text, verdict_mark
@@ -19,6 +18,7 @@ from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.figures.sparkline import sparkline
 from dashboard.pages import Body
 from dashboard.pages.compare import on_map, period_text
+from dashboard.pages.scope import Scope
 from dashboard.readings import (
     NOT_ASSESSED,
     area_estimate,
@@ -28,11 +28,10 @@ from dashboard.readings import (
     level_verdicts,
 )
 from dashboard.register import SERVICE_TYPES, referral_shares, services, services_delivered
-from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
-from dashboard.words import Words, load_words
+from dashboard.selection import COUNTRY, Selection, area_ref, catalogue
+from dashboard.words import load_words
 from kpis.area import Area, levels
 from kpis.indicator import Indicator, load_indicators
-from kpis.period import Period
 from kpis.reference import normalise_municipality
 from kpis.release import Release
 
@@ -53,33 +52,13 @@ _MEASURES = (
 _AREA_LEVELS = ("kkr", "region", "health_council", "cluster", "municipality")
 
 
-@dataclass(frozen=True)
-class _Scope:
-    """What all parts of one view share."""
-
-    selection: Selection
-    release: Release
-    words: Words
-    known: Catalogue
-    area: Area
-    period: Period
-
-    @property
-    def name(self) -> str:
-        return sentence.area_name(self.area, self.words)
-
-    @property
-    def is_country(self) -> bool:
-        return self.area.level == "country"
-
-
 def page(selection: Selection, release: Release) -> Body:
     """Return the register of services with its search, and the figures of the selected area or the country."""
     words = load_words(selection.lang)
     known = catalogue(release)
     area = known.area(selection.area or COUNTRY, selection.map)
     assert area is not None, "Selection.from_url gives areas of the map only"
-    scope = _Scope(selection, release, words, known, area, latest_period(release))
+    scope = Scope(selection, release, words, known, area, latest_period(release))
     return Body(
         words("acute_places.title"),
         [
@@ -101,7 +80,7 @@ def page(selection: Selection, release: Release) -> Body:
 # --- The register -------------------------------------------------------------------------------------------
 
 
-def _search(scope: _Scope) -> html.Form:
+def _search(scope: Scope) -> html.Form:
     words, selection = scope.words, scope.selection
     empty = replace(selection, area=None, search="", view="chart")
     municipalities = scope.known.areas[selection.map, "municipality"]
@@ -111,32 +90,9 @@ def _search(scope: _Scope) -> html.Form:
     ]
     options += [html.Option(value=name) for name in sorted({service["name"] for service in services(scope.release)})]
     shown = selection.search or ("" if scope.is_country else scope.area.name)
-    return html.Form(
-        [
-            html.Label(words("acute_places.search_label"), htmlFor="soeg"),
-            html.Div(
-                [
-                    Input(
-                        id="soeg",
-                        name="soeg",
-                        type="search",
-                        list="services",
-                        autocomplete="off",
-                        placeholder=words("acute_places.search_hint"),
-                        value=shown,
-                        maxlength=80,
-                    ),
-                    html.Button(words("acute_places.search_button"), type="submit", className="btn"),
-                ],
-                className="line",
-            ),
-            html.Datalist(options, id="services"),
-        ],
-        action=empty.to_url(),
-        method="get",
-        role="search",
-        className="find",
-    )
+    hint, button = words("acute_places.search_hint"), words("acute_places.search_button")
+    action = empty.to_url()
+    return search_form(words("acute_places.search_label"), hint, button, shown, options, "services", action)
 
 
 def find(text: str, municipalities: Sequence[Area], known_services: Sequence[Service]) -> list[Service]:
@@ -164,7 +120,7 @@ def find(text: str, municipalities: Sequence[Area], known_services: Sequence[Ser
     return []
 
 
-def _register(scope: _Scope) -> list[Any]:
+def _register(scope: Scope) -> list[Any]:
     """Show the services that are asked for: by a search, or of the selected area; nothing of the whole country."""
     words, selection = scope.words, scope.selection
     municipalities = scope.known.areas[selection.map, "municipality"]
@@ -210,7 +166,7 @@ def _by_municipality(found: Iterable[Service], municipalities: Sequence[Area]) -
     ]
 
 
-def _place(scope: _Scope, area: Area, found: Sequence[Service]) -> html.Section:
+def _place(scope: Scope, area: Area, found: Sequence[Service]) -> html.Section:
     """Return the services of one municipality, and which face of missing an empty register has."""
     words = scope.words
     parts: list[Any] = [html.H2(area.name)]
@@ -224,7 +180,7 @@ def _place(scope: _Scope, area: Area, found: Sequence[Service]) -> html.Section:
     return html.Section(parts, className="municipality")
 
 
-def _card(scope: _Scope, service: Service) -> html.Li:
+def _card(scope: Scope, service: Service) -> html.Li:
     words = scope.words
     kind = service["service_type"]
     told = words(f"acute_places.type_{kind}") if kind in SERVICE_TYPES else kind
@@ -268,7 +224,7 @@ def place_indicators() -> tuple[Indicator, ...]:
     return tuple(sorted(found, key=lambda item: _MEASURES.index(item.numerator.measure)))
 
 
-def _figures(scope: _Scope) -> html.Section:
+def _figures(scope: Scope) -> html.Section:
     words, selection = scope.words, scope.selection
     offered = [Option(words("area.country"), replace(selection, area=None, search="").to_url(), scope.is_country)]
     for level in _AREA_LEVELS:
@@ -307,7 +263,7 @@ def _figures(scope: _Scope) -> html.Section:
     )
 
 
-def _sentence(scope: _Scope) -> str:
+def _sentence(scope: Scope) -> str:
     """Say capacity, occupancy and what follows, as far as there are figures."""
     words = scope.words
     found = {}
@@ -327,7 +283,7 @@ def _sentence(scope: _Scope) -> str:
     )
 
 
-def _line(scope: _Scope, indicator: Indicator) -> Row:
+def _line(scope: Scope, indicator: Indicator) -> Row:
     words, selection, release = scope.words, scope.selection, scope.release
     texts = indicator.texts(words.lang)
     country = scope.known.area(COUNTRY, selection.map)
@@ -352,7 +308,7 @@ def _line(scope: _Scope, indicator: Indicator) -> Row:
     return Row([html.A(texts.short_name, href=depth.to_url()), html.Span(texts.unit, className="unit")], cells)
 
 
-def _spark(scope: _Scope, indicator: Indicator) -> Any:
+def _spark(scope: Scope, indicator: Indicator) -> Any:
     words = scope.words
     months = area_process(scope.release, indicator.id, scope.area).months
     if months.drop_nulls("adjusted").height < 2:
@@ -368,7 +324,7 @@ def _spark(scope: _Scope, indicator: Indicator) -> Any:
     return Svg(sparkline(months, label, words), className="svg spark-cell")
 
 
-def _referrals(scope: _Scope) -> list[Any]:
+def _referrals(scope: Scope) -> list[Any]:
     words, selection = scope.words, scope.selection
     found = referral_shares(scope.release, scope.area, selection.map, scope.period)
     if all(own["value"] is None for _, own, _ in found):
@@ -420,7 +376,7 @@ def _referrals(scope: _Scope) -> list[Any]:
     return [html.Section([html.H2(words("acute_places.referrals")), figure], className="figure-section")]
 
 
-def _actions(scope: _Scope) -> list[Any]:
+def _actions(scope: Scope) -> list[Any]:
     words, selection = scope.words, scope.selection
     wanted = files.Slice(
         tuple(item.id for item in place_indicators()),

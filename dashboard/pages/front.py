@@ -5,7 +5,7 @@ from typing import Any
 from dash import html
 
 from dashboard.components.attributes import aria, data
-from dashboard.components.markup import Input
+from dashboard.components.controls import search_form
 from dashboard.pages import Body
 from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
@@ -51,32 +51,9 @@ def _search(selection: Selection, known: Catalogue, words: Words) -> html.Form:
         for area in _everywhere(selection.map, known)
         if area.level != "country"
     ]
-    return html.Form(
-        [
-            html.Label(words("front.search_label"), htmlFor="soeg"),
-            html.Div(
-                [
-                    Input(
-                        id="soeg",
-                        name="soeg",
-                        type="search",
-                        list="areas",
-                        autocomplete="off",
-                        placeholder=words("front.search_hint"),
-                        value=selection.search,
-                        maxlength=80,
-                    ),
-                    html.Button(words("front.search_button"), type="submit", className="btn"),
-                ],
-                className="line",
-            ),
-            html.Datalist(options, id="areas"),
-        ],
-        action=Selection(lang=selection.lang, map=selection.map).to_url(),
-        method="get",
-        role="search",
-        className="find",
-    )
+    hint, button = words("front.search_hint"), words("front.search_button")
+    action = Selection(lang=selection.lang, map=selection.map).to_url()
+    return search_form(words("front.search_label"), hint, button, selection.search, options, "areas", action)
 
 
 def _results(selection: Selection, known: Catalogue, words: Words) -> list[Any]:

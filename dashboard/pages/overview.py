@@ -21,6 +21,7 @@ from dashboard.groups import group_of, group_options
 from dashboard.news import News, area_news
 from dashboard.pages import Body
 from dashboard.pages.compare import on_map, period_text
+from dashboard.pages.scope import Scope
 from dashboard.potentials import level_potentials
 from dashboard.readings import (
     NOT_ASSESSED,
@@ -67,25 +68,12 @@ class Line:
 
 
 @dataclass(frozen=True)
-class _Scope:
+class _Scope(Scope):
     """What all rows of one overview share."""
 
-    selection: Selection
-    release: Release
-    words: Words
-    area: Area
     group: Area | None
     country: Area
     peer_level: str
-    period: Period
-
-    @property
-    def name(self) -> str:
-        return sentence.area_name(self.area, self.words)
-
-    @property
-    def is_country(self) -> bool:
-        return self.area.level == "country"
 
     @property
     def peer_words(self) -> str:
@@ -151,9 +139,8 @@ def _scope(selection: Selection, release: Release, known: Catalogue, words: Word
     country = known.area(COUNTRY, selection.map)
     assert area is not None and country is not None, "Selection.from_url gives areas of the map only"
     peer_level = "municipality" if area.level == "country" else area.level
-    return _Scope(
-        selection, release, words, area, group_of(selection, known, words), country, peer_level, latest_period(release)
-    )
+    group = group_of(selection, known, words)
+    return _Scope(selection, release, words, known, area, latest_period(release), group, country, peer_level)
 
 
 def _line(indicator: Indicator, scope: _Scope) -> Line:

@@ -13,6 +13,7 @@ from dashboard.components.table import Row, data_table
 from dashboard.figures.rows import Mark, rows
 from dashboard.pages import Body
 from dashboard.pages.compare import on_map, period_text
+from dashboard.pages.scope import Scope
 from dashboard.potentials import (
     TOTALLED,
     admission_indicators,
@@ -21,11 +22,10 @@ from dashboard.potentials import (
     beside_indicators,
 )
 from dashboard.readings import Estimate, group_names, latest_period
-from dashboard.selection import CAPTURES, COUNTRY, Catalogue, Selection, area_ref, catalogue
+from dashboard.selection import CAPTURES, COUNTRY, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
-from kpis.area import Area, levels
+from kpis.area import levels
 from kpis.indicator import Indicator
-from kpis.period import Period
 from kpis.potential import REFERENCES, money_words
 from kpis.potential import words as potential_words
 from kpis.release import Release
@@ -34,15 +34,8 @@ _AREA_LEVELS = ("municipality", "kkr", "region", "health_council", "cluster", "c
 
 
 @dataclass(frozen=True)
-class _Scope:
+class _Scope(Scope):
     """What all parts of one view share."""
-
-    selection: Selection
-    release: Release
-    words: Words
-    known: Catalogue
-    area: Area
-    period: Period
 
     @property
     def name(self) -> str:
