@@ -11,9 +11,13 @@ CHROMIUM := /usr/bin/chromium
 DEMO := $(DATA)/raw/demo
 FILES ?=
 BENCH_YEARS ?= 1
+MINUTES ?= 60
+PUBLICATIONS ?= 10
+CYCLONEDX_VERSION := 7.5.0
+PIP_AUDIT_VERSION := 2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run load serve test test-faults test-attack lint bench browser lock format clean
+.PHONY: help run load serve test test-faults test-attack lint bench browser lock format clean soak sbom audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +45,7 @@ lint: $(VENV)/.dev ## ruff (lint and format) and mypy
 
 bench: $(VENV)/.dev ## benchmarks, printed as ratios: make bench BENCH_YEARS=10
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_kpis.py
+	@PYTHONPATH=. $(BIN)/python tests/load/bench_effect.py
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_dashboard.py
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_etl.py --years $(BENCH_YEARS)
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_protect.py --years $(BENCH_YEARS)
@@ -50,6 +55,20 @@ test-faults: $(VENV)/.dev ## the long versions of the fault and mutation tests
 
 test-attack: $(VENV)/.dev ## attack the protection at full length, and print what each scheme gives away
 	@NAERBLIK_ATTACK=full $(BIN)/python -m pytest -s tests/attack
+
+soak: $(VENV)/.dev ## 200 viewers and publications under them: make soak MINUTES=60 PUBLICATIONS=10 DATA=data
+	@$(BIN)/python tests/load/viewers.py $(DATA) --minutes $(MINUTES) --publications $(PUBLICATIONS)
+
+sbom: $(VENV)/.uv ## what it is made of, as CycloneDX: DATA/build/sbom.cdx.json
+	@mkdir -p $(DATA)/build
+	@$(UV) tool run -q --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
+	  --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o $(DATA)/build/sbom.cdx.json
+	@echo "$(DATA)/build/sbom.cdx.json is written."
+
+audit: $(VENV)/.uv ## ask whether a locked dependency has a known vulnerability
+	@$(UV) tool run -q --from pip-audit==$(PIP_AUDIT_VERSION) pip-audit --strict --require-hashes --disable-pip \
+	  -r requirements.lock || { echo "Not clean: a vulnerability is listed above – or, where it says that a package was not found or"; \
+	  echo "that nobody answered, there is no way from here to the vulnerability database, and nothing is known."; exit 1; }
 
 browser:
 	@test -x $(CHROMIUM) || { \

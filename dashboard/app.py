@@ -15,8 +15,26 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from flask import Flask, has_request_context, request
 from flask_compress import Compress
 
-from dashboard import files, pictures, probes, secure_side, security
+from dashboard import (
+    access,
+    across,
+    agenda_forms,
+    effect_files,
+    feeds,
+    files,
+    login,
+    logs,
+    metrics,
+    plan_forms,
+    probes,
+    secure_side,
+    security,
+)
+from dashboard.access import LOCAL, current_user
+from dashboard.api import dataset, routes
 from dashboard.components.markup import Markup
+from dashboard.papers import routes as papers
+from dashboard.settings import Settings
 from dashboard.view import draw
 from dashboard.words import DEFAULT_LANGUAGE, load_words
 from kpis.indicator import LANGUAGES
@@ -49,19 +67,25 @@ class _App(Dash):
     def interpolate_index(self, *args: Any, **kwargs: Any) -> str:
         lang = request.args.get("sprog") if has_request_context() else None
         document: str = super().interpolate_index(*args, **kwargs)
+        if has_request_context():
+            document = document.replace("</head>", f"{feeds.head_links(request.path)}</head>", 1)
         return document.replace(_LANG, f'<html lang="{lang}"', 1) if lang in LANGUAGES else document
 
 
-def create_app(data_dir: Path) -> Dash:
+def create_app(data_dir: Path, settings: Settings = Settings()) -> Dash:  # noqa: B008 – it is frozen
     """Return the application over the releases of ``data_dir``; call it once per process.
 
     Nothing is read until the first request, and a release that is published later is picked up by itself.
     """
     server = Flask("dashboard")
+    logs.register(server)
+    metrics.register(server, data_dir)
+    login.register(server, settings)
+    access.register(server, data_dir, settings.public_host, settings.has_login)
+    security.limit(server, settings)
     server.config.update(
         COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
         COMPRESS_REGISTER=True,
-        MAX_CONTENT_LENGTH=64 * 1024,
     )
     Compress(server)
     app = _App(
@@ -94,9 +118,16 @@ def create_app(data_dir: Path) -> Dash:
     )
     secure_side.register(server, data_dir)
     files.register(server, data_dir)
-    pictures.register(server, data_dir)
+    routes.register(server, data_dir)
+    dataset.register(server, data_dir)
+    feeds.register(server, data_dir)
+    across.register(server, data_dir)
+    effect_files.register(server, data_dir)
+    papers.register(server, data_dir, settings.public_address)
+    plan_forms.register(server, data_dir)
+    agenda_forms.register(server, data_dir)
     probes.register(server, data_dir)
-    security.register(server, app.csp_hashes())
+    security.register(server, app.csp_hashes(), settings)
     return app
 
 
@@ -106,4 +137,16 @@ def _shell() -> list[Any]:
         dcc.Store(id="arrived"),
         dcc.Interval(id="retry", interval=_RETRY_MILLISECONDS, disabled=True),
         html.Div(html.P("Nærblik …", className="wrap starting quiet"), id="view"),
+        *_account(),
     ]
+
+
+def _account() -> list[Any]:
+    """Who is logged in, and the way out; beside the view, which is drawn once for many."""
+    user = current_user()
+    if user == LOCAL or not has_request_context():
+        return []
+    words = load_words("en" if "sprog=en" in (request.referrer or "") else DEFAULT_LANGUAGE)
+    button = html.Button(words("login.button"), type="submit", className="btn btn-link")
+    parts = [html.Span(user.name, className="quiet"), button]
+    return [html.Form(parts, method="post", action=login.LOGOUT, id="account", className="wrap account")]

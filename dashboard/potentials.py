@@ -31,6 +31,7 @@ def beside_indicators() -> tuple[Indicator, ...]:
         item
         for item in load_indicators().values()
         if item.better == "lower"
+        and has_potential(item)
         and item.numerator.measure in ("n_readmission", "n_short", "days_after_ready")
         and item not in admission_indicators()
     )

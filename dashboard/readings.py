@@ -17,6 +17,7 @@ from kpis.evaluate import By, Query, QueryError, evaluate, newest_period
 from kpis.expectation import expectations
 from kpis.goal import Goal, goals
 from kpis.indicator import Language, find_indicator
+from kpis.news import changes
 from kpis.period import Period, add_months, periods_between
 from kpis.potential import potentials, target_ratio
 from kpis.progress import progress, standardised_target
@@ -252,27 +253,6 @@ def goals_of(release: Release, indicator_id: str, area: Area) -> list[Goal]:
     return sorted(found, key=lambda one: (one.due_date, one.goal_id))
 
 
-def interventions(release: Release, indicator_id: str, area: Area) -> list[Mapping[str, Any]]:
-    """Return the interventions in an area, or in municipalities of it, that aim at an indicator; oldest first.
-
-    One row an intervention: ``name start_date areas`` (codes).
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for row in _interventions(release):
-        is_own = (row["level"], row["area_code"]) == (area.level, area.code)
-        is_inside = row["level"] == "municipality" and row["area_code"] in area.municipalities
-        if row["indicator"] == indicator_id and (is_own or is_inside):
-            first = {"name": row["name"], "start_date": row["start_date"], "areas": []}
-            found.setdefault(row["intervention_id"], first)["areas"].append(row["area_code"])
-    return list(found.values())
-
-
-@per_release
-def _interventions(release: Release) -> list[dict[str, Any]]:
-    rows = release.sql("select * from intervention order by start_date, name, intervention_id, area_code")
-    return list(rows.iter_rows(named=True))
-
-
 # How areas lie among each other ---------------------------------------------------------------------------------
 
 
@@ -354,10 +334,7 @@ def slice_changes(release: Release, queries: Sequence[Query]) -> SliceChanges | 
     before = release_before(release)
     if before is None:
         return None
-    key = ["indicator", "level", "area_code", "period", "group"]
-    now = pl.concat([evaluate(release, query) for query in queries])
-    then = pl.concat([evaluate(before, query) for query in queries]).select(*key, before="value")
-    both = now.select(*key, "area_name", after="value").join(then, on=key, maintain_order="left")
+    both = changes(before, release, queries)
     known = both.drop_nulls(["before", "after"])
     changed = known.filter(pl.col("before") != pl.col("after")).with_columns(
         size=((pl.col("after") - pl.col("before")) / pl.col("before")).abs().fill_nan(None)

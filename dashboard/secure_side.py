@@ -4,11 +4,11 @@ The command that serves listens on loopback alone. This is the second lock, in t
 the application in another way or puts a proxy before it.
 """
 
-from ipaddress import ip_address
 from pathlib import Path
 
 from flask import Flask, request
 
+from dashboard.loopback import is_loopback
 from kpis.release import ReleaseError, current_release
 
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
@@ -34,14 +34,6 @@ def is_of_this_machine() -> bool:
     """Whether the request came to a loopback address, from one, and through nobody else's hands."""
     ends = (request.environ.get("SERVER_NAME"), request.environ.get("REMOTE_ADDR"))
     return all(map(is_loopback, ends)) and not any(name in request.headers for name in _FORWARDED)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a name or address means this machine alone."""
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _is_unprotected(data_dir: Path) -> bool:

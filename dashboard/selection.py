@@ -10,6 +10,11 @@ nouns stand in the path, choices in the query, defaults are left out, and the or
     /land/taeppe                                     carpet of the whole country
     /sammenlign/preventable_admissions_65plus?omraade=k-hjoerring&gruppe=kkr-nordjylland
     /metode/preventable_admissions_65plus?sprog=en
+    /effekt/akutteam                                 an intervention, and what it did
+    /effekt/akutteam/ret                             the form with its plan; /effekt/ny is an empty one
+    /k/hjoerring?udgave=v20261122T031009099120-2b21fdfca79d
+    /kkr/nordjylland?m=1                             the same figures for a wall
+    /moede/kkr-nordjylland-november?punkt=3&m=1      the third item of an agenda, likewise
 
 Carpet and overview of a group answer different questions (who differs? how are we doing?), so each is a noun of its
 own in the path, and the choices of the query mean the same on both.
@@ -30,7 +35,7 @@ from kpis.indicator import LANGUAGES, Language, load_indicators
 from kpis.period import GRAINS, Grain, Period
 from kpis.potential import Reference
 from kpis.reference import normalise_municipality
-from kpis.release import Release, per_release
+from kpis.release import RELEASE_ID, Release, per_release
 
 T = TypeVar("T")
 Page = Literal[
@@ -41,8 +46,14 @@ Page = Literal[
     "compare",
     "potential",
     "acute_places",
+    "welfare",
+    "effects",
+    "effect",
+    "effect_form",
     "data",
+    "api",
     "method",
+    "meeting",
     "about",
     "accessibility",
 ]
@@ -66,13 +77,18 @@ _PAGE_WORDS: dict[str, Page] = {
     "sammenlign": "compare",
     "potentiale": "potential",
     "akutpladser": "acute_places",
+    "paa-tvaers": "welfare",
+    "effekt": "effects",
     "data": "data",
+    "api": "api",
     "metode": "method",
+    "moede": "meeting",
     "om": "about",
     "tilgaengelighed": "accessibility",
 }
 _WORDS_OF_PAGES = {page: word for word, page in _PAGE_WORDS.items()}
 _ABOUT_AN_INDICATOR: tuple[Page, ...] = ("compare", "method")
+_NEW_WORD, _FORM_WORD = "ny", "ret"  # behind /effekt; no intervention has the first as its id
 
 View = Literal["chart", "funnel", "map", "tiles", "table"]
 Breakdown = Literal["condition", "age", "sex", "length"]
@@ -161,12 +177,14 @@ class Selection:
     ``area`` is the area of an area page, elsewhere the one that is highlighted; ``level`` says what the rows of a
     comparison or a file are; ``group`` is who they are compared with, ``members`` (slugs of municipalities, sorted)
     a group that the reader put together and that goes before ``group``; ``only_group`` leaves the others out.
-    ``since`` and ``until`` are the first days of the first and the last month, both inclusive.
+    ``since`` and ``until`` are the first days of the first and the last month, both inclusive. An address that is tied
+    to a ``release`` goes on showing it when a newer one is published; links from such a page are tied to it too.
     """
 
     page: Page = "front"
     area: AreaRef | None = None
     indicator: str | None = None
+    intervention: str | None = None  # id; whether there is such a one, the page tells
     lang: Language = DEFAULT_LANGUAGE
     map: Map = DEFAULT_MAP
     indicators: tuple[str, ...] = ()  # of a file
@@ -184,13 +202,19 @@ class Selection:
     capture: int = 100  # per cent of the distance to the reference that is assumed to be won
     view: View = "chart"
     search: str = ""
+    agenda: str = ""  # name of the agenda of the page about meetings; empty = all of them
+    adding: str = ""  # address of a view that is to become an item
+    item: int = 0  # of the agenda, from 1; 0 = the agenda itself
+    packed: str = ""  # the whole agenda, see dashboard.agenda; it goes before one that is kept under the name
+    release: str | None = None  # id of the release that the address is tied to; None = the newest
+    meeting: bool = False  # the same view in the frame for a wall
 
     def to_url(self) -> str:
         """Return the address, with the keys that mean something on the page and differ from their default."""
         query = [
             (key, text)
             for key, field in _KEYS.items()
-            if field in USED_ON[self.page]
+            if (field in USED_ON[self.page] or field in _EVERYWHERE)
             and getattr(self, field) != _DEFAULTS[field]
             and (text := _written(field, getattr(self, field)))
         ]
@@ -208,7 +232,7 @@ class Selection:
         municipalities of the carpet; the country has none to compare with. A page about an area takes the country
         where none is chosen.
         """
-        moved = replace(self, page=page, indicator=indicator or self.indicator, search="")
+        moved = replace(self, page=page, indicator=indicator or self.indicator, search="", agenda="", packed="", item=0)
         if page != self.page:
             moved = replace(moved, view="chart")
         if page in ("area", "depth") and self.area is None:
@@ -230,6 +254,11 @@ class Selection:
                 named = {page: word for word, page in _AREA_PAGES.items() if page != self.of_area(area).page}
                 behind = self.indicator if self.page == "depth" else named.get(self.page)
                 parts = [LEVEL_WORDS[area.level], area.slug, behind]
+            case "effect" | "effect_form":
+                behind = _FORM_WORD if self.page == "effect_form" and self.intervention else None
+                parts = [_WORDS_OF_PAGES["effects"], self.intervention or _NEW_WORD, behind]
+            case "meeting":
+                parts = [_WORDS_OF_PAGES["meeting"], self.agenda]
             case page:
                 parts = [_WORDS_OF_PAGES[page], self.indicator if page in _ABOUT_AN_INDICATOR else None]
         return "/" + quote("/".join(part for part in parts if part))
@@ -266,6 +295,11 @@ _KEYS = {
     "andel": "capture",
     "visning": "view",
     "soeg": "search",
+    "tilfoej": "adding",
+    "punkt": "item",
+    "indhold": "packed",
+    "udgave": "release",
+    "m": "meeting",
 }
 USED_ON: Mapping[Page, set[str]] = {
     "front": {"lang", "map", "search"},
@@ -275,11 +309,18 @@ USED_ON: Mapping[Page, set[str]] = {
     "compare": {"lang", "map", "level", "area", "group", "members", "only_group", "period", "crude", "view"},
     "potential": {"lang", "map", "area", "period", "reference", "capture", "view"},
     "acute_places": {"lang", "map", "area", "view", "search"},
+    "welfare": {"lang", "map", "area", "view"},
+    "effects": {"lang", "map", "area"},
+    "effect": {"lang", "map", "area", "view"},
+    "effect_form": {"lang", "map", "area"},
     "data": {"lang", "map", "area", "indicators", "level", "since", "until", "grain", "crude"},
+    "api": {"lang", "map", "area"},
     "method": {"lang", "map", "area"},
+    "meeting": {"lang", "map", "view", "adding", "item", "packed"},
     "about": {"lang", "map", "area"},
     "accessibility": {"lang", "map", "area"},
 }
+_EVERYWHERE = {"release", "meeting"}
 _VIEWS_ON: Mapping[Page, tuple[View, ...]] = {"compare": get_args(View)}
 _CHART_OR_TABLE: tuple[View, ...] = ("chart", "table")
 
@@ -302,7 +343,7 @@ def _written(field: str, value: object) -> str:
             return str(value or "")
 
 
-_FLAGS = {"only_group": "gruppe", "crude": "raa"}
+_FLAGS = {"only_group": "gruppe", "crude": "raa", "meeting": "1"}
 _WORDS: Mapping[str, Mapping[Any, str]] = {
     "level": LEVEL_WORDS,
     "breakdown": BREAKDOWN_WORDS,
@@ -323,11 +364,14 @@ class _Reader:
             self.notice("notice.key", value=key)
         lang: Language = self.one_of("sprog", {word: word for word in LANGUAGES}, DEFAULT_LANGUAGE)
         map_id: Map = self.one_of("kort", {word: word for word in MAPS}, DEFAULT_MAP)
+        release = self.release()
         found = self.nouns([part for part in unquote(path).split("/") if part], lang, map_id)
         if found is None:
             self.notice("notice.page", value=path)
-            return Selection(lang=lang, map=map_id), self.notices
-        return self.with_choices(found), self.notices
+            found = Selection(lang=lang, map=map_id)
+        else:
+            found = self.with_choices(found)
+        return replace(found, release=release, meeting=self.flag("m", "meeting")), self.notices
 
     def nouns(self, parts: list[str], lang: Language, map_id: Map) -> Selection | None:
         """Return the page and what stands in its path; None when there is no such page."""
@@ -339,6 +383,13 @@ class _Reader:
                 return self.area_page(COUNTRY, behind, start)
             case [word, text, *behind] if word in _WORD_LEVELS and len(behind) < 2:
                 return self.area_page(AreaRef(_WORD_LEVELS[word], text), behind, start)
+            case ["moede", name]:
+                return replace(start, page="meeting", agenda=name[:80])
+            case ["effekt", text]:
+                is_new = text == _NEW_WORD
+                return replace(start, page="effect_form" if is_new else "effect", intervention=None if is_new else text)
+            case ["effekt", text, "ret"] if text != _NEW_WORD:
+                return replace(start, page="effect_form", intervention=text)
             case [word] if word in _PAGE_WORDS:
                 return replace(start, page=_PAGE_WORDS[word])
             case [word, text] if _PAGE_WORDS.get(word) in _ABOUT_AN_INDICATOR:
@@ -382,6 +433,9 @@ class _Reader:
             "capture": lambda: self.one_of("andel", {str(share): share for share in CAPTURES}, found.capture),
             "view": lambda: self.view(found.page),
             "search": lambda: found.search or self.query.get("soeg", "")[:80],
+            "adding": lambda: self.query.get("tilfoej", ""),
+            "item": self.item,
+            "packed": lambda: self.query.get("indhold", ""),
         }
         chosen = {field: read() for field, read in readers.items() if field in USED_ON[found.page]}
         if chosen.get("members"):
@@ -393,6 +447,18 @@ class _Reader:
         return replace(found, **chosen)  # type: ignore[arg-type]
 
     # One value each -------------------------------------------------------------------------------------------
+
+    def release(self) -> str | None:
+        """Return the id in ``udgave``. Whoever opens that release tells where it is not kept, or no id at all."""
+        text = self.query.get("udgave", "")
+        return text if RELEASE_ID.fullmatch(text) else None
+
+    def item(self) -> int:
+        text = self.query.get("punkt", "0")
+        if text.isdecimal() and len(text) < 4:
+            return int(text)
+        self.notice("notice.item", value=text)
+        return 0
 
     def notice(self, text: str, /, **values: str) -> None:
         self.notices.append(Notice(text, {name: value[:60] for name, value in values.items()}))

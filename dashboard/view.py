@@ -2,32 +2,58 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from dash import html
 
+from dashboard import agendas, plans
+from dashboard.access import current_user
+from dashboard.agendas import place_on_agenda
 from dashboard.components import shell
 from dashboard.components.markup import to_markup
+from dashboard.components.wall import wall_page
 from dashboard.memory import Memory
+from dashboard.own_folder import last_kept
 from dashboard.pages import (
+    Body,
     PageFunction,
     about,
     accessibility,
     acute_places,
+    api,
     carpet,
     compare,
     data,
     front,
+    meeting,
     method,
     overview,
     potential,
+    welfare,
 )
 from dashboard.pages.depth import head as depth
-from dashboard.selection import Page, Selection, catalogue
+from dashboard.pages.effect import form as effect_form
+from dashboard.pages.effect import listing as effects
+from dashboard.pages.effect import report as effect
+from dashboard.pages.passport import file_page, shown_indicators, slice_of
+from dashboard.pages.passport import section as passport_section
+from dashboard.passport import PREFIX, Passport, find, issue, pinned, short_address
+from dashboard.selection import Notice, Page, Selection, catalogue
 from dashboard.words import DEFAULT_LANGUAGE, Words, load_words
-from kpis.release import NoRelease, Release, ReleaseError, current_release, per_release, release_problem
+from kpis.release import (
+    NoRelease,
+    NoSuchRelease,
+    QueryTooSlow,
+    Release,
+    ReleaseError,
+    current_release,
+    kept_release,
+    per_release,
+    release_problem,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +65,20 @@ PAGE_FUNCTIONS: Mapping[Page, PageFunction] = {
     "compare": compare.page,
     "potential": potential.page,
     "acute_places": acute_places.page,
+    "welfare": welfare.page,
+    "effects": effects.page,
+    "effect": effect.page,
+    "effect_form": effect_form.page,
     "data": data.page,
+    "api": api.page,
     "method": method.page,
+    "meeting": meeting.page,
     "about": about.page,
     "accessibility": accessibility.page,
 }
 
+
+_WITHOUT_FIGURES: frozenset[Page] = frozenset(("front", "about", "accessibility", "api", "meeting", "effect_form"))
 
 MOST_VIEWS = 300
 """Drawn views that a process keeps, of 50–300 KB each."""
@@ -59,6 +93,8 @@ class View:
     content: list[Any]
     address: str = ""  # of what is shown, in its one spelling; empty where nothing could be
     is_final: bool = True
+    selection: Selection | None = None  # and the release: what is shown, None where nothing could be
+    release: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +116,14 @@ def _drawn(_: Release) -> Memory[Drawn]:
 def draw(data_dir: Path, path: str, query: str) -> Drawn:
     """Return :func:`show` as HTML; of the views that were asked for last, without drawing them again."""
     try:
-        known = _drawn(current_release(data_dir))
+        place = place_on_agenda(data_dir, path, query)
+        known = _drawn(release_shown(data_dir, place.asked[1] if place else query)[0])
     except ReleaseError:
         return _as_markup(show(data_dir, path, query))
-    question = path, query, release_problem(data_dir)
+    question = (
+        *(path, query, release_problem(data_dir), last_kept(data_dir, agendas.FOLDER, plans.FOLDER)),
+        current_user().roles,  # what somebody may not do is not offered
+    )
     drawn = known.recall(question, lambda: _as_markup(show(data_dir, path, query)))
     if not drawn.is_final or not drawn.address:
         known.forget(question)  # trouble passes
@@ -94,31 +134,90 @@ def _as_markup(view: View) -> Drawn:
     return Drawn(view.title, view.lang, to_markup(view.content), view.address, view.is_final)
 
 
-def show(data_dir: Path, path: str, query: str) -> View:
-    """Return the view of an address over the current release. Never raises: trouble is a page of its own.
+def release_shown(data_dir: Path, query: str) -> tuple[Release, list[Notice]]:
+    """Return the release that an address is tied to by ``udgave=``, else the current one; and what must be said of it.
 
+    One that is no longer kept gives the current one and a notice. Raises NoRelease or ReleaseError where there is none.
+    """
+    current, wanted = current_release(data_dir), dict(parse_qsl(query.removeprefix("?"))).get("udgave")
+    if wanted is None or wanted == current.id:
+        return current, []
+    try:
+        return kept_release(data_dir, wanted), [Notice("notice.release_earlier", {"newest": current.id})]
+    except NoSuchRelease:
+        return current, [Notice("notice.release_gone", {"value": wanted[:60]})]
+
+
+def show(data_dir: Path, path: str, query: str) -> View:
+    """Return the view of an address over the release it asks for. Never raises: trouble is a page of its own.
+
+    An item of an agenda is the view that it names, on the agenda's release and map.
     Why a release cannot be shown stands in the log of ``kpis.release``, once and not for every waiting reader.
     """
+    place, passport = place_on_agenda(data_dir, path, query), None
+    if place:
+        path, query = place.asked
+    elif path.startswith(PREFIX):
+        passport = find(data_dir, path.removeprefix(PREFIX))
+        if passport is None:
+            return _trouble(query, "passport.unknown", "passport.unknown_title", is_final=True)
+        path, _, query = passport.view.partition("?")
     try:
-        release = current_release(data_dir)
+        release, about_release = release_shown(data_dir, query)
     except ReleaseError as error:
         return _trouble(query, "trouble.no_release" if isinstance(error, NoRelease) else "trouble.unreadable")
     try:
         selection, notices = Selection.from_url(path, query, catalogue(release))
+        if selection.release not in (None, release.id):
+            selection = replace(selection, release=None)
         words = load_words(selection.lang)
-        body = PAGE_FUNCTIONS[selection.page](selection, release)
-        content = shell.page(
-            selection,
-            words,
-            body.parts,
-            [*notices, *body.notices],
-            release,
-            problem=release_problem(data_dir) is not None,
+        body = _body(selection, release, passport, words)
+        notices = [*about_release, *notices, *body.notices]
+        has_problem = release_problem(data_dir) is not None
+        short = short_address(passport.id) if passport else _found_again(data_dir, selection, release)
+        if selection.meeting:
+            told = shell.told(notices, has_problem, words)
+            content = wall_page(selection, words, body, told, release, short, place)
+        else:
+            content = shell.page(selection, words, body.parts, notices, release, has_problem, place, short)
+        return View(
+            words("shell.title", page=place.item.title if place else body.title),
+            selection.lang,
+            content,
+            short if passport else (place.selection if place else selection).to_url(),
+            body.is_final,
+            selection=selection,
+            release=release,
         )
-        return View(words("shell.title", page=body.title), selection.lang, content, selection.to_url())
+    except QueryTooSlow as error:
+        _log.warning("no view for %s in time: %s", path, error)
+        return _trouble(query, "trouble.slow")
     except Exception:
         _log.exception("no view for %s %s", path, query)
         return _trouble(query, "trouble.error", "trouble.error_title", is_final=True)
+
+
+def _body(selection: Selection, release: Release, passport: Passport | None, words: Words) -> Body:
+    """Return the page, below it what its passport says; that of a file where the passport is one of a file."""
+    if passport is None or passport.release != release.id:
+        return PAGE_FUNCTIONS[selection.page](selection, release)
+    if wanted := slice_of(passport, release):
+        return file_page(passport, wanted, selection, release)
+    body = PAGE_FUNCTIONS[selection.page](selection, release)
+    told = passport_section(passport, selection, release, shown_indicators(selection), words)
+    return body._replace(parts=[*body.parts, told])
+
+
+def _found_again(data_dir: Path, selection: Selection, release: Release) -> str:
+    """Return where the same figures are found again: a short address, or the whole where none can be kept.
+
+    Nothing for a page that has no figures.
+    """
+    if selection.page in _WITHOUT_FIGURES and not selection.meeting:
+        return ""
+    address = replace(selection, meeting=False, release=None).to_url()
+    passport = issue(data_dir, address, release.id) if not selection.search else None
+    return short_address(passport) if passport else pinned(address, release.id)
 
 
 def _trouble(query: str, text: str, title: str = "trouble.title", is_final: bool = False) -> View:

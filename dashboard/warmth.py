@@ -22,7 +22,7 @@ from kpis.indicator import load_indicators
 from kpis.release import Release, ReleaseError, current_release, release_before
 
 _LOOK_SECONDS = 5.0
-_DRAWN = ("/", "/land/taeppe", "/potentiale", "/akutpladser", "/data")  # of which there is one for everybody
+_DRAWN = ("/", "/land/taeppe", "/potentiale", "/akutpladser", "/effekt", "/data")  # of which there is one for everybody
 _FIRST_LEVELS = ("municipality", "country")
 _log = logging.getLogger(__name__)
 

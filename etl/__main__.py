@@ -298,6 +298,39 @@ def key(data_dir: Path) -> None:
 
 
 @main.command()
+@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@DATA
+@LANG
+@click.option("--keys-to", type=click.Path(dir_okay=False, path_type=Path), help="A file of their own for the keys.")
+@plain_errors
+def backup(target: Path, data_dir: Path, lang: "Language", keys_to: Path | None) -> None:
+    """Copy releases, history, keys and what readers saved into one FILE; deliveries are not in it."""
+    from etl.backup import backup as back_up
+    from etl.words import told
+
+    copied = back_up(data_dir, target, keys_to)
+    facts = {"file": target, "files": copied.files, "megabytes": copied.bytes // 1_000_000}
+    click.echo(told("backup.made_with_keys" if copied.has_keys else "backup.made", **facts)[lang])
+
+
+@main.command()
+@click.argument("source", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@DATA
+@LANG
+@click.option("--keys-from", type=click.Path(dir_okay=False, path_type=Path), help="The file that --keys-to made.")
+@plain_errors
+def restore(source: Path, data_dir: Path, lang: "Language", keys_from: Path | None) -> None:
+    """Put a copy back into an empty data folder, after checking every byte of it."""
+    from etl.backup import restore as put_back
+    from etl.words import told
+    from kpis.release import open_release
+
+    copied = put_back(source, data_dir, keys_from)
+    facts = {"folder": data_dir, "files": copied.files, "release": open_release(data_dir).id}
+    click.echo(told("backup.restored", **facts)[lang])
+
+
+@main.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 def template(path: Path) -> None:
     """Write the blank reporting template for acute and subacute services (Excel)."""

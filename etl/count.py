@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+from numba import njit
 from numpy.typing import NDArray
 
 from etl.contact import NOTHING, Columns
@@ -157,8 +158,8 @@ class Tally:
         events = self._events_of(stays, is_index, is_readmitted)
         for name, bit in MEASURES.items():
             self._all[name] += np.bincount(events["cell"][(events["kind"] & bit) != 0], minlength=self.grid.n_cells)
-        is_again, cells_of_persons = _distinct(events["person"], events["cell"], self.grid.n_cells)
-        self._all["n_person"] += np.bincount(cells_of_persons, minlength=self.grid.n_cells)
+        is_again, n_person = _distinct(events["person"], events["cell"], self.grid.n_cells)
+        self._all["n_person"] += n_person
         self._all_lengths += self._lengths.count(events)
         kept = np.flatnonzero(self._in_a_group[events["diagnosis"]])
         events["person"] += self._n_persons
@@ -204,7 +205,9 @@ class Tally:
 
     def _cube_of_group(self, group: int, events: Columns) -> pl.DataFrame:
         # few of all cells hold anything of a group: only those are counted
-        cell, place = np.unique(events["cell"], return_inverse=True)
+        holds = np.zeros(self.grid.n_cells, dtype=bool)
+        holds[events["cell"]] = True
+        cell, place = np.flatnonzero(holds), (np.cumsum(holds) - 1)[events["cell"]]
         kind, again = events["kind"], events["is_again"]
         counts = {name: np.bincount(place[(kind & bit) != 0], minlength=cell.size) for name, bit in MEASURES.items()}
         persons_again = np.unique(events["person"][again].astype(np.int64) * cell.size + place[again])
@@ -311,17 +314,35 @@ class _ByDiagnosis:
 def _distinct(
     person: NDArray[np.integer], cell: NDArray[np.integer], n_cells: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which events share person and cell with another one; and the cells of all distinct pairs.
+    """Which events share person and cell with another one; and how many distinct persons each cell has.
 
-    Person, cell and place are packed into one number: values are sorted many times faster than places.
+    Events are those of stays and then those of index admissions, both in the order of persons.
     """
-    bits = max(1, int(person.size - 1).bit_length())
-    if person.size and (int(person.max()) + 1) * n_cells << bits >= 1 << 63:
-        raise OverflowError("a part of persons is too large; make the parts smaller")
-    packed = np.sort(((person.astype(np.int64) * n_cells + cell) << bits) + np.arange(person.size))
-    pair, place = packed >> bits, packed & ((1 << bits) - 1)
-    same = pair[1:] == pair[:-1]
-    is_again = np.zeros(person.size, dtype=bool)
-    is_again[place[1:][same]] = True
-    is_again[place[:-1][same]] = True
-    return is_again, pair[np.r_[np.ones(min(pair.size, 1), dtype=bool), ~same]] % n_cells
+    begins = np.flatnonzero(person[1:] < person[:-1]) + 1
+    n_first = int(begins[0]) if begins.size else len(person)
+    is_again, n_person = np.zeros(len(person), dtype=bool), np.zeros(n_cells, np.int64)
+    _count_distinct(person, cell, n_first, is_again, n_person)
+    return is_again, n_person
+
+
+@njit(cache=True)
+def _count_distinct(person, cell, n_first, is_again, n_person):  # type: ignore[no-untyped-def]
+    first, second = 0, n_first
+    while first < n_first or second < len(person):
+        of_first = first < n_first and (second == len(person) or person[first] <= person[second])
+        one = person[first] if of_first else person[second]
+        begin, begin_second = first, second
+        while first < n_first and person[first] == one:
+            first += 1
+        while second < len(person) and person[second] == one:
+            second += 1
+        n, n_of_first = first - begin + second - begin_second, first - begin
+        for number in range(n):
+            at = begin + number if number < n_of_first else begin_second + number - n_of_first
+            is_new = True
+            for earlier in range(number):
+                other = begin + earlier if earlier < n_of_first else begin_second + earlier - n_of_first
+                if cell[other] == cell[at]:
+                    is_again[other] = is_again[at] = True
+                    is_new = False
+            n_person[cell[at]] += is_new

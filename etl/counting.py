@@ -20,10 +20,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from etl.contact import (
+    NO_ID,
     NOTHING,
     Columns,
+    History,
     Reports,
-    among,
+    Wanted,
+    is_among,
     judge,
     number_of_parts,
     parts_of_persons,
@@ -195,8 +198,8 @@ def count(
         progress(told("stage.stays", number=number, parts=n_parts))
         tally.add_contacts(part.contacts, rule_values()["timely_days"])
         tally.add_stays(part.stays, part.is_index, part.is_readmitted)
-        is_acute = part.stays["is_admission"] & part.stays["is_acute"]
-        at = np.flatnonzero(is_acute & np.isin(part.stays["person"], around.on_places))
+        acute = np.flatnonzero(part.stays["is_admission"] & part.stays["is_acute"])
+        at = acute[is_among(part.stays["person"][acute], around.on_places)]
         followed.append(pl.DataFrame({name: part.stays[name][at] for name in KEYS["place_admissions"]}))
         for step, n in (
             ("valid_contacts", len(part.contacts["person"])),
@@ -305,7 +308,7 @@ def fingerprint(around: Surroundings, other_files: list[str]) -> str:
 class Recount:
     """Counting a history again of which an earlier state stands."""
 
-    reports: Reports
+    history: History
     around: Surroundings
     as_of: int
     standing: Standing
@@ -313,52 +316,74 @@ class Recount:
     def counts(self, progress: Callable[[Both], None]) -> Counts:
         """What stood, and the touched persons as they are now, less the touched persons as they were."""
         progress(told("stage.touched"))
-        at = self._touched()
-        was_there = at[~self._is_new[at]]
+        reports = self.history.read(self._touched)
+        is_new = np.isin(reports["delivery"], self._new_files)
         before = Surroundings(**vars(self.around) | {"on_places": self.standing.on_places})
-        then = count(self.reports.taken(was_there), before, self.standing.as_of)
-        now = count(self.reports.taken(at), self.around, self.as_of, progress)
+        then = count(reports.taken(np.flatnonzero(~is_new)), before, self.standing.as_of)
+        now = count(reports, self.around, self.as_of, progress)
         return {name: _sum(self.standing.counts[name], now[name], then[name], keys) for name, keys in KEYS.items()}
 
-    @cached_property
+    @property
     def ids_told_twice(self) -> NDArray[np.int64]:
         """Sorted ids of contacts that have been told more than once, told by what is new."""
-        ids = self.reports["contact_id"]
-        new = ids[self._is_new]
-        again = told_twice(new)
-        old = ids[~self._is_new]
-        return np.union1d(np.union1d(self.standing.ids_told_twice, again), old[among(old, np.unique(new))])
+        told_by_old = self._links_of_old[1]
+        again = told_by_old[is_among(told_by_old, np.unique(self._new["contact_id"]))]
+        return np.unique(np.r_[self.standing.ids_told_twice, told_twice(self._new["contact_id"]), again])
 
     @cached_property
-    def _is_new(self) -> NDArray[np.bool_]:
-        by_number = np.zeros(max(self.around.sha256, default=0) + 1, dtype=bool)
-        for number, sha256 in self.around.sha256.items():
-            by_number[number] = sha256 not in self.standing.files
-        found: NDArray[np.bool_] = by_number[self.reports["delivery"]]
-        return found
+    def _new_files(self) -> list[int]:
+        return [number for number, sha256 in self.around.sha256.items() if sha256 not in self.standing.files]
 
-    def _touched(self) -> NDArray[np.int64]:
-        """Places of all reports of the persons whose counts may differ from those that stand.
+    @cached_property
+    def _new(self) -> Columns:
+        """Person and contact_id of the new reports that have an id."""
+        batches = [*self.history.only(self._new_files).batches("person", "contact_id")]
+        empty = {"person": np.empty(0, np.uint64), "contact_id": np.empty(0, np.int64)}
+        new = {name: np.concatenate([empty[name], *(batch[name] for batch in batches)]) for name in empty}
+        return {name: values[new["contact_id"] != NO_ID] for name, values in new.items()}
 
-        Persons with something new, corrected or moved; when time has passed, also those with an open contact, a start
-        that lay in the future, or an end after which 30 days had not passed; and those who are new on acute places.
+    @cached_property
+    def _of_old(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
+        """Persons of old reports whom the passing of time touches; and person and id of old reports told again.
+
+        When time has passed, it touches who has an open contact, a start that lay in the future, or an end after which
+        30 days had not passed.
         """
-        reports = self.reports
-        is_touched = self._is_new.copy()
-        if self.as_of != self.standing.as_of:
-            end, watch = reports["end_minute"], (rule_values()["follow_up_days"] + 1) * 1440
-            is_touched |= (end == NOTHING) | (end >= self.standing.as_of - watch)
-            is_touched |= reports["start_minute"] >= self.standing.as_of
-        person, ids = reports["person"], reports["contact_id"]
-        persons = np.union1d(person[is_touched], np.setdiff1d(self.around.on_places, self.standing.on_places))
+        has_passed, as_of = self.as_of != self.standing.as_of, self.standing.as_of
+        watched_since = as_of - (rule_values()["follow_up_days"] + 1) * 1440
+        linked = Wanted(np.union1d(self.standing.ids_told_twice, self._new["contact_id"]))
+        touched, persons, ids = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        old = self.history.only({*self.around.sha256} - {*self._new_files})
+        for batch in old.batches("person", "contact_id", "start_minute", "end_minute"):
+            if has_passed:
+                end = batch["end_minute"]
+                is_touched = (end == NOTHING) | (end >= watched_since) | (batch["start_minute"] >= as_of)
+                touched.append(batch["person"][is_touched])
+            at = linked.places(batch["contact_id"])
+            persons.append(batch["person"][at])
+            ids.append(batch["contact_id"][at])
+        return np.concatenate(touched), np.concatenate(persons), np.concatenate(ids)
+
+    @property
+    def _links_of_old(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        return self._of_old[1:]
+
+    @cached_property
+    def _touched(self) -> NDArray[np.uint64]:
+        """The persons whose counts may differ from those that stand, sorted.
+
+        Those with something new, corrected or moved; whom the passing of time touches; and who are new on acute places.
+        """
+        new_on_places = np.setdiff1d(self.around.on_places, self.standing.on_places)
+        persons = np.unique(np.r_[self._new["person"], self._of_old[0], new_on_places])
         # a contact that was told of two persons ties them together
-        linked = among(ids, self.ids_told_twice)
-        linked_person, linked_id = person[linked], ids[linked]
+        person, ids = self._links_of_old
+        person, ids = np.r_[person, self._new["person"]], np.r_[ids, self._new["contact_id"]]
         while True:
-            of_ids = np.unique(linked_id[np.isin(linked_person, persons)])
-            more = np.union1d(persons, linked_person[np.isin(linked_id, of_ids)])
+            of_ids = np.unique(ids[is_among(person, persons)])
+            more = np.union1d(persons, person[is_among(ids, of_ids)])
             if more.size == persons.size:
-                return among(person, persons)
+                return persons
             persons = more
 
 

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from etl.excel import Sheet, read_workbook
 from etl.file import MOST_MEMBERS, REFUSED, DeliveredFile, shown
@@ -29,9 +31,10 @@ from etl.parse import REPEATING
 from etl.sas import read_batches, read_headers
 from etl.source import Recognised, Unknown, fold, recognise
 from etl.words import together, told
+from kpis.intervention import KEYS, PlanProblem, read_plan, to_row
 from kpis.reference import municipality_spellings, normalise_municipality
 
-BATCH_ROWS = 1_000_000
+BATCH_ROWS = 1 << 17  # whose columns stay in the processor's cache
 BATCH_BYTES = 64 << 20
 HEADER_ROWS_LOOKED_AT = 20  # titles and notes may stand above the header of a sheet
 DELIMITERS = (";", ",", "\t")
@@ -53,6 +56,47 @@ ROW_BITS, COLUMN_BITS = 40, 14
 CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
+class Batch:
+    """Rows as delivered, in order; column `row` is the line or sheet row that a person would look up.
+
+    As an Arrow table and as a Polars frame, of which the other is made when it is asked for.
+    """
+
+    def __init__(self, rows: pl.DataFrame | pa.Table) -> None:
+        """Take rows in either form."""
+        self._rows = rows
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """As Arrow. Text of a file that came as Arrow may have broken letters, which `frame` refuses."""
+        return self._rows if isinstance(self._rows, pa.Table) else self._rows.to_arrow()
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """As Polars. Raises Refused where text has broken letters: they would end the process."""
+        if isinstance(self._rows, pl.DataFrame):
+            return self._rows
+        try:
+            self._rows.validate(full=True)
+            return _in_danish_time(pl.DataFrame(pl.from_arrow(self._rows)))
+        except pa.ArrowException as error:
+            raise Refused("D7-parquet.block", row=self._rows["row"][0].as_py()) from error
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @staticmethod
+    def together(batches: Sequence["Batch"]) -> "Batch":
+        """Batches of one file as one."""
+        tables = [batch._rows for batch in batches if isinstance(batch._rows, pa.Table)]
+        return Batch(pa.concat_tables(tables) if tables else pl.concat(batch.frame for batch in batches))
+
+    def part(self, is_wanted: NDArray[np.bool_]) -> "Batch":
+        """The rows that are wanted."""
+        wanted = is_wanted if isinstance(self._rows, pl.DataFrame) else pa.array(is_wanted)
+        return Batch(self._rows.filter(wanted))
+
+
 @dataclass
 class Delivery:
     """One recognised file. `findings` grows while `batches` is read."""
@@ -60,23 +104,20 @@ class Delivery:
     file: DeliveredFile
     sha256: str
     fit: Recognised
-    _open: Callable[["Delivery"], Iterator[pl.DataFrame]] = field(repr=False)
+    _open: Callable[["Delivery"], Iterator[pl.DataFrame] | Iterator[pa.Table]] = field(repr=False)
     findings: list[Finding] = field(default_factory=list)
     n_malformed: int = 0  # lines that are no rows of the table: broken ones, totals and notes; counted as quarantined
     sheets: tuple[str, ...] = ()  # of a workbook, the sheets that are read
     rows_expected: int | None = None  # about so many, where that is known before they are read
     letters: tuple[dict[str, str], ...] = ()  # of each of these, the letters of a canonical column or a year
 
-    def batches(self) -> Iterator[pl.DataFrame]:
-        """Rows as delivered, in order, in batches; column `row` is the line or sheet row a person would look up.
-
-        Raises Refused where the file breaks off or is damaged inside.
-        """
+    def batches(self) -> Iterator[Batch]:
+        """All rows, in batches. Raises Refused where the file breaks off or is damaged inside."""
         try:
             n_rows = 0
-            for frame in self._open(self):
-                n_rows += frame.height
-                yield _years_as_rows(frame, self.fit) if self.fit.years else frame
+            for rows in self._open(self):
+                n_rows += len(rows)
+                yield Batch(_years_as_rows(Batch(rows).frame, self.fit) if self.fit.years else rows)
         except DAMAGES as error:
             raise Refused("D5-damaged") from error
         if n_rows == 0 and self.n_malformed:
@@ -137,6 +178,8 @@ def _opened(file: DeliveredFile) -> Delivery:
                 return _open_excel(file)
             case ".sas7bdat":
                 return _open_sas(file)
+            case ".toml":
+                return _open_plan(file)
             case _:
                 return _open_csv(file)
     except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError) as error:
@@ -415,16 +458,16 @@ def _open_parquet(file: DeliveredFile) -> Delivery:
         raise Refused("D7-parquet.nested", column=shown(nested[0]))
     texts = {name for name in wanted if schema.field(name).type in (pa.string(), pa.large_string())}
     parquet = pa.parquet.ParquetFile(content, read_dictionary=sorted(texts & _coded(fit)))
-    constants = [pl.lit(value, dtype=pl.String).alias(name) for name, value in told_by_folder.items()]
 
-    def read(_: Delivery) -> Iterator[pl.DataFrame]:
+    def read(_: Delivery) -> Iterator[pa.Table]:
         row = 1
         try:
             for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
-                batch.validate(full=True)  # else text of broken letters ends the process
-                frame = pl.DataFrame(pl.from_arrow(batch))
-                yield _numbered(_in_danish_time(frame).with_columns(constants), row)
-                row += frame.height
+                rows = pa.table(batch).append_column("row", pa.array(np.arange(row, row + batch.num_rows)))
+                for name, value in told_by_folder.items():
+                    rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), batch.num_rows))
+                yield rows
+                row += batch.num_rows
         except (pa.ArrowException, OSError, ValueError) as error:
             raise Refused("D7-parquet.block", row=row) from error
 
@@ -470,6 +513,22 @@ def _open_sas(file: DeliveredFile) -> Delivery:
             row += frame.height
 
     return Delivery(file, file.sha256(), fit, read)
+
+
+def _open_plan(file: DeliveredFile) -> Delivery:
+    """The plan of one intervention, as the form in the dashboard writes it: a table of one row."""
+    try:
+        row = to_row(read_plan(file.read().decode("utf-8")))
+    except UnicodeDecodeError as error:
+        raise Refused("D6-encoding.unknown") from error
+    except PlanProblem as error:
+        faults = [
+            told(f"I1-plan.{fault.problem}", key=KEYS.get(fault.field, fault.field), found=shown(fault.found))
+            for fault in error.faults
+        ]
+        raise Refused("I1-plan", faults=together(faults, "; ")) from error
+    frame = pl.DataFrame([row]).with_columns(pl.lit(1, dtype=pl.Int64).alias("row"))
+    return Delivery(file, file.sha256(), _recognised(recognise(list(row), file.names)), lambda _: iter([frame]))
 
 
 class _Table(NamedTuple):

@@ -17,7 +17,7 @@ from typing import IO, BinaryIO
 
 from etl.finding import Refused
 
-SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm", ".sas7bdat")
+SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm", ".sas7bdat", ".toml")
 REFUSED = {  # what is plainly meant as data, and the sentence that says what to send instead
     ".xls": "D2-format.excel",
     ".xlsb": "D2-format.excel",

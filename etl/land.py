@@ -9,25 +9,30 @@ another file: which report of a contact is the newest is decided when a release 
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.delivery import Delivery
+from etl.contact import SCHEMA, from_frame, to_table
+from etl.delivery import BATCH_ROWS, Batch, Delivery
 from etl.file import shown
 from etl.finding import Finding, Refused
-from etl.parse import EPOCH, OPEN_END, Typed, former_municipalities, read_columns
+from etl.parse import EPOCH, OPEN_END, former_municipalities
+from etl.plain import TIMES, Plain, PlainContacts
 from etl.pseudonym import PseudonymKey
 from etl.rules import rule_values
-from etl.shape import BROKEN, EXPECTED_RULES, SHAPES, with_columns_or_null
+from etl.shape import BROKEN, EXPECTED_RULES, SHAPES, Shape, with_columns_or_null
 from etl.source import Column
+from etl.typed import Typed, Typing
 from etl.words import Both, together, told
 
 ROW_GROUP = 1 << 17
+TOLD_IN_SUM = "P1-outside"  # the check of the whole file says it once, with the persons left out
 AREAS = ("municipality", "area", "named_area")  # types of columns in which a former municipality may stand
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
@@ -68,7 +73,7 @@ class _Tally:
     deaths: list[pl.DataFrame] = field(default_factory=list)
 
     def add(self, typed: Typed, landed: pl.DataFrame, faults: pl.DataFrame) -> None:
-        """Count one batch, as typed and as landed."""
+        """Count rows that were typed and landed one column after the other."""
         self.rows_in += typed.values.height
         self.rows_total += typed.values.height - landed.height
         self.newest_minute = max(self.newest_minute, _newest_minute(landed))
@@ -77,6 +82,17 @@ class _Tally:
         for frame in (typed.faults, faults):
             if not frame.is_empty() and sum(known.height for known in self.faults) < MAX_FINDINGS:
                 self.faults.append(frame.head(MAX_FINDINGS))
+        if "death_date" in typed.values and "contact_id" in landed:
+            told = typed.values.select("person", "death_date").filter(pl.col("death_date").is_not_null())
+            self.deaths.append(told.drop_nulls().unique())
+
+    def add_plain(self, plain: Plain) -> None:
+        """Count the plain rows of a batch of contacts."""
+        self.rows_in += len(plain)
+        for name in TIMES.values():
+            self.newest_minute = max(self.newest_minute, int(plain.columns[name].max(initial=0)))
+        self.has_test_persons |= plain.has_test_persons
+        self.deaths.append(plain.deaths)
 
 
 def land(
@@ -108,21 +124,15 @@ def _land_into(
 ) -> Landed:
     shape = SHAPES[delivery.fit.source.kind]
     tally = _Tally()
+    is_contacts = delivery.fit.source.kind == "lpr_contacts"
+    rows, schema = (_contacts, SCHEMA) if is_contacts else (_rows, shape.arrow_schema)
     # a history is read as often as written, and as a whole: what is quick to read beats what is small
     texts = [name for name, dtype in shape.schema.items() if dtype == pl.String]
-    options = {"compression": "lz4", "use_dictionary": texts, "write_statistics": False}
-    with pq.ParquetWriter(part, shape.arrow_schema, **options) as writer:
-        for raw in delivery.batches():
-            typed = read_columns(raw, delivery.fit, key)
-            rows, faults = shape.to_landed(typed.values)
-            landed = with_columns_or_null(rows, shape.schema).select(list(shape.schema)).cast(shape.schema)  # type: ignore[arg-type]
-            tally.add(typed, landed, faults)
-            if delivery.fit.source.kind == "lpr_contacts" and "death_date" in typed.values:
-                tally.deaths.append(typed.values.select("person", "death_date").drop_nulls().unique())
-            if "person" in shape.schema:
-                landed = landed.sort("person")  # so that a part of the persons is a few row groups
-            writer.write_table(landed.to_arrow().cast(shape.arrow_schema), row_group_size=ROW_GROUP)
-            progress(typed.values.height)
+    options = {"compression": "none", "use_dictionary": texts, "write_statistics": False, "store_schema": False}
+    with pq.ParquetWriter(part, schema, **options) as writer:
+        for table, n_delivered in rows(delivery, key, tally):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+            progress(n_delivered)
     if tally.rows_in == 0:
         raise Refused("D1-empty.rows")
     known = Landed(
@@ -145,6 +155,47 @@ def _land_into(
     if tally.deaths:
         _write_deaths(pl.concat(tally.deaths).unique().sort("person", "death_date"), history, delivery.sha256)
     return known
+
+
+def _rows(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[tuple[pa.Table, int]]:
+    """Landed rows of each batch, and how many were delivered."""
+    shape, typing = SHAPES[delivery.fit.source.kind], Typing(delivery.fit, key)
+    for batch in delivery.batches():
+        landed = _landed(batch, typing, shape, tally)
+        if "person" in shape.schema:
+            landed = landed.sort("person")  # so that a part of the persons is a few row groups
+        yield landed.to_arrow().cast(shape.arrow_schema), len(batch)
+
+
+def _landed(batch: Batch, typing: Typing, shape: Shape, tally: _Tally) -> pl.DataFrame:
+    typed = typing.typed(batch.frame)
+    rows, faults = shape.to_landed(typed.values)
+    landed = with_columns_or_null(rows, shape.schema).select(list(shape.schema)).cast(shape.schema)  # type: ignore[arg-type]
+    tally.add(typed, landed, faults)
+    return landed
+
+
+def _contacts(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[tuple[pa.Table, int]]:
+    """As `_rows`, of contacts: plain rows in compiled passes, odd ones as all deliveries are."""
+    shape, typing = SHAPES["lpr_contacts"], Typing(delivery.fit, key)
+    reader, rules = PlainContacts(delivery.fit, key), dict[str, int]()
+
+    def explained(odd: list[Batch]) -> tuple[pa.Table, int]:
+        rows = _landed(Batch.together(odd), typing, shape, tally).sort("person")
+        return to_table(from_frame(rows, reader.diagnoses, rules), list(reader.diagnoses), list(rules)), len(rows)
+
+    odd: list[Batch] = []  # until there are many: the readers take long to begin
+    for batch in delivery.batches():
+        plain = reader.read(batch.table)
+        tally.add_plain(plain)
+        yield to_table(plain.columns, list(reader.diagnoses), []), len(plain)
+        if plain.is_odd.any():
+            odd.append(batch.part(plain.is_odd))
+        if sum(map(len, odd)) >= BATCH_ROWS:
+            yield explained(odd)
+            odd.clear()
+    if odd:
+        yield explained(odd)
 
 
 def landed_files(history: Path) -> list[Landed]:
@@ -181,15 +232,16 @@ def _newest_minute(landed: pl.DataFrame) -> int:
     told = minutes or [(date - EPOCH.date()).dt.total_days() * 1440 for date in dates]
     if not told:
         return 0
-    return int(landed.filter(pl.col("rule").is_null()).select(pl.max_horizontal(e.max() for e in told)).item() or 0)
+    stands = pl.col("rule").is_null()
+    newest = landed.select(pl.max_horizontal(pl.when(stands).then(time).max() for time in told))
+    return int(newest.item() or 0)
 
 
 def _findings(delivery: Delivery, tally: _Tally) -> list[Finding]:
     columns = {column.name: column for column in delivery.fit.source.columns}
     faults = pl.concat([pl.DataFrame(schema=BROKEN), *tally.faults], how="diagonal")
     findings = list(delivery.findings)
-    told_in_sum = "P1-outside"  # the check of the whole file says it once, with the persons left out
-    for row, name, rule, found, why in faults.filter(pl.col("rule") != told_in_sum).sort("row").iter_rows():
+    for row, name, rule, found, why in faults.filter(pl.col("rule") != TOLD_IN_SUM).sort("row").iter_rows():
         at, cell = delivery.place(row, name)
         findings.append(Finding(at, cell, rule or "D0-value", **_value_told(columns.get(name), rule, found, why)))
     if tally.rows_total:
@@ -224,7 +276,8 @@ def empty_history(history: Path) -> None:
     """Make sure that every kind has at least an empty Parquet file, so that SQL can name it."""
     for kind, shape in SHAPES.items():
         path = history / kind / "none.parquet"
-        if not path.exists():
+        # One of an older version may lack a column that the SQL names.
+        if not path.exists() or pl.read_parquet_schema(path) != shape.schema:
             path.parent.mkdir(parents=True, exist_ok=True)
             pl.DataFrame(schema=shape.schema).write_parquet(path)
     path = history / "deaths_of_contacts" / "none.parquet"

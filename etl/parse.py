@@ -1,14 +1,13 @@
 """From text as delivered to typed values: one small reader per column type, nothing guessed, nothing lost.
 
 Each reader takes a Polars expression of text and gives the typed value, null where it is blank or unreadable.
-Whether a null is a fault is the column's business (`rule`, `may_be_blank`), decided once in `read_columns`.
+Whether a null is a fault is the column's business (`rule`, `may_be_blank`), decided once in `etl.typed`.
 """
 
 import hashlib
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -16,9 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from etl.finding import Refused
-from etl.pseudonym import PseudonymKey, birth_date, is_cpr, is_test_person, normalise_persons, pseudonymise
-from etl.source import Column, Recognised
+from etl.source import Column
 from kpis.indicator import load_indicators
 from kpis.period import Period
 from kpis.reference import CHRISTIANSO, areas, municipality_spellings, normalise_municipality
@@ -45,9 +42,6 @@ FIRST_OF_LENGTH = np.array([*(10**digits for digits in range(18)), np.iinfo(np.i
 LPR2_IDS_END = -(10**18)  # ids of LPR2 lie below, so that none can be taken for one of LPR3
 END_OF_DAY = 24 * 60 - 1
 TOTALS = {"tot", "i alt", "ialt", "total", "alle", "all", "total, total", "alder i alt", "age, total"}
-SWAPPED_SHARE = 0.1  # of the dates of a column, before it is taken to be written month first
-
-FOR_EVER = r"^(9999-?12-?31|31[-./]12[-./]9999|31DEC9999)"
 
 Reader = Callable[[pl.Series, Column], pl.Series]
 
@@ -64,39 +58,27 @@ def former_municipalities() -> dict[str, str]:
 REPEATING = ("age_group", "area", "code", "diagnosis", "municipality", "quarter", "sex", "sex_or_total", "yes_no")
 
 
-def _trimmed(values: pl.Series) -> pl.Series:
+def trimmed(values: pl.Series) -> pl.Series:
+    """Any delivered series as text without the blanks around it."""
     text = values if values.dtype == pl.String else values.cast(pl.String)
     return text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
 
 
 def to_text(values: pl.Series) -> pl.Series:
     """Any delivered series as trimmed text, blanks as null."""
-    text = _trimmed(values)
+    text = trimmed(values)
     if not (text.str.len_bytes() <= LONGEST_BLANK).any():
         return text
-    return _by_distinct(text, lambda distinct: distinct.set(distinct.str.to_lowercase().is_in(BLANK), None))
+    return by_distinct(text, lambda distinct: distinct.set(distinct.str.to_lowercase().is_in(BLANK), None))
 
 
-def _by_distinct(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+def by_distinct(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Read each distinct value once where values repeat much; else all of them."""
-    if values.dtype == pl.Categorical:
-        return _by_category(values, read)
     if len(values) < 10_000 or values.head(10_000).n_unique() > 3_000:
         return read(values)
     distinct = values.unique()
     found = read(distinct)
     return values.replace_strict(distinct, found, default=None, return_dtype=found.dtype)
-
-
-def _by_category(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Read the distinct texts of coded text, and give each row what its code stands for."""
-    distinct = values.unique()
-    found = read(distinct.cast(pl.String))
-    codes, rows = distinct.to_physical(), values.to_physical()
-    null = int(codes.max() or 0) + 1  # type: ignore[arg-type]
-    place = np.zeros(null + 1, dtype=np.uint32)
-    place[codes.fill_null(null).to_numpy()] = np.arange(len(distinct), dtype=np.uint32)
-    return found.gather(place[rows.fill_null(null).to_numpy()])
 
 
 def _each(read: Callable[[str], object], dtype: pl.DataType | type[pl.DataType]) -> Reader:
@@ -130,6 +112,16 @@ def read_id(values: pl.Series, _: Column) -> pl.Series:
     ).to_series()
 
 
+def read_plain_ids(values: pl.Series) -> pl.Series | None:
+    """Ids as `read_id` gives them where every one is a plain number, as most registers have them; else None."""
+    if values.dtype.is_integer():
+        return values.cast(pl.Int64) if values.is_between(0, FIRST_OF_LENGTH[-2] * 10 - 1).all() else None
+    if values.dtype != pl.String:
+        return None
+    numbers = values.cast(pl.Int64, strict=False)
+    return numbers if (_is_plain_number(values, numbers) | values.is_null()).all() else None
+
+
 def read_lpr2_id(values: pl.Series, column: Column) -> pl.Series:
     """An id of LPR2 as Int64, in a namespace of its own: the two registers count from the same numbers."""
     numbers = values.cast(pl.Int64, strict=False)
@@ -150,10 +142,11 @@ def read_minute(values: pl.Series) -> pl.Series:
 
     Day before month where the year comes last, as Danes write. A clock time is optional.
     """
-    return pl.select(_to_minute(_read_timestamp(values))).to_series()
+    return pl.select(to_minute(_read_timestamp(values))).to_series()
 
 
-def _to_minute(stamps: pl.Series | pl.Expr) -> pl.Expr:
+def to_minute(stamps: pl.Series | pl.Expr) -> pl.Expr:
+    """Points in time as Int32 minutes since 2000; null for “for ever”."""
     stamps = pl.lit(stamps) if isinstance(stamps, pl.Series) else stamps
     seconds = stamps.dt.epoch("s") - int((EPOCH - datetime(1970, 1, 1)).total_seconds())
     last = (OPEN_END - EPOCH.date()).days * 86_400
@@ -190,12 +183,12 @@ def read_timestamp(values: pl.Series, _: Column) -> pl.Series:
 
 def read_end_of_day(values: pl.Series, _: Column) -> pl.Series:
     """The last minute of a day, as Int32 minutes since 2000: an end that is told without a time of day."""
-    return pl.select(_to_minute(_read_timestamp(values).dt.truncate("1d")) + END_OF_DAY).to_series()
+    return pl.select(to_minute(_read_timestamp(values).dt.truncate("1d")) + END_OF_DAY).to_series()
 
 
 def read_date(values: pl.Series, _: Column) -> pl.Series:
     """A date (a clock time behind it is dropped)."""
-    return _by_distinct(values, lambda distinct: _read_timestamp(distinct).cast(pl.Date))
+    return by_distinct(values, lambda distinct: _read_timestamp(distinct).cast(pl.Date))
 
 
 def read_integer(values: pl.Series, _: Column) -> pl.Series:
@@ -431,7 +424,7 @@ def read_diagnosis(values: pl.Series, _: Column) -> pl.Series:
             .then("D" + bare)
         ).to_series()
 
-    return _by_distinct(values, normalise)
+    return by_distinct(values, normalise)
 
 
 def read_phone(values: pl.Series, _: Column) -> pl.Series:
@@ -483,139 +476,3 @@ READERS: dict[str, Reader] = {
     "timestamp": read_timestamp,
     "yes_no": read_yes_no,
 }
-
-
-@dataclass(frozen=True)
-class Typed:
-    """A batch of typed rows.
-
-    values: grain = delivered row, in order; canonical columns, `row`, and `rule` (the first rule the row breaks, null
-        where it breaks none). Persons are numbers (UInt64); `birth_date` and `id_sex` come with them where age or sex
-        of a contact must be found from the person id.
-    faults: row, column, rule (empty = the value was set to null and the row kept), found (masked).
-    has_test_persons: whether any person is a made-up one.
-    """
-
-    values: pl.DataFrame
-    faults: pl.DataFrame
-    has_test_persons: bool
-
-
-def read_columns(raw: pl.DataFrame, fit: Recognised, key: PseudonymKey) -> Typed:
-    """Type every canonical column of a batch.
-
-    Args:
-        raw: the batch as delivered; column `row` is the row's number in the file.
-        fit: which source it is and which header carries which column.
-        key: turns persons into numbers; clear-text persons end here.
-    """
-    out: dict[str, pl.Series] = {"row": raw["row"]}
-    faults: list[pl.DataFrame] = []
-    has_test_persons = False
-    rule = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, raw.height)
-    for column in fit.source.columns:
-        header = fit.header_of.get(column.name)
-        if header is None:
-            continue
-        delivered, clock = raw[header], fit.clock_of.get(column.name)
-        if clock is not None:
-            delivered = _with_clock(delivered, raw[clock])
-        if column.type == "person":
-            needs_birth = fit.source.kind == "lpr_contacts" and not {"age", "sex"} <= fit.header_of.keys()
-            persons, has_test_persons = _person_columns(to_text(delivered), key, needs_birth=needs_birth)
-            out |= persons
-            value = out["person"]
-        else:
-            value = out[column.name] = _read_column(delivered, column)
-        # only what became null can be a fault: a blank that must not be one, or something unreadable
-        may_be_blank = column.may_be_blank or not column.rule
-        empty = (value.is_null() & delivered.is_not_null() if may_be_blank else value.is_null()).arg_true()
-        bad = pl.DataFrame({"at": empty, "row": raw["row"].gather(empty), "found": to_text(delivered.gather(empty))})
-        if may_be_blank:
-            bad = bad.filter(pl.col("found").is_not_null())
-        if column.may_be_blank and column.type in ("date", "timestamp", "end_of_day"):
-            bad = bad.filter(~pl.col("found").str.contains(FOR_EVER))
-        if bad.is_empty():
-            continue
-        if column.type in ("date", "timestamp", "end_of_day"):
-            _refuse_swapped_dates(bad, to_text(delivered), header)
-        faults.append(
-            bad.select(
-                "row",
-                pl.lit(column.name).alias("column"),
-                pl.lit(column.rule).alias("rule"),
-                mask(pl.col("found"), is_person=column.type == "person").alias("found"),
-            )
-        )
-        if column.rule:
-            first_fault = bad["at"].filter(rule.gather(bad["at"]).is_null())
-            rule = rule.scatter(first_fault, column.rule)
-    constants = [pl.lit(value).alias(name) for name, value in fit.source.constants.items()]
-    values = pl.DataFrame([series.alias(name) for name, series in out.items()] + [rule.alias("rule")])
-    values = values.with_columns(constants)
-    return Typed(values, pl.concat(faults) if faults else pl.DataFrame(schema=FAULTS), has_test_persons)
-
-
-FAULTS = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "found": pl.String}
-
-
-def _person_columns(delivered: pl.Series, key: PseudonymKey, *, needs_birth: bool) -> tuple[dict[str, pl.Series], bool]:
-    """The person numbers, with birth date and sex where asked for; and whether any of them is a made-up test person."""
-    persons = normalise_persons(delivered)
-    columns = {"person": pseudonymise(persons, key)}
-    if needs_birth:
-        number = pl.col("id")
-        facts = pl.DataFrame({"id": persons.drop_nulls().unique()}).with_columns(
-            pl.when(is_cpr(number)).then(birth_date(number)).alias("birth_date"),
-            pl.when(is_cpr(number)).then(2 - number.str.slice(9, 1).cast(pl.Int8, strict=False) % 2).alias("id_sex"),
-        )
-        columns |= {
-            name: persons.replace_strict(facts["id"], facts[name], default=None, return_dtype=facts.schema[name])
-            for name in ("birth_date", "id_sex")
-        }
-    return columns, bool(pl.DataFrame({"id": persons}).select(is_test_person(pl.col("id")).any()).item())
-
-
-def _read_column(delivered: pl.Series, column: Column) -> pl.Series:
-    """Values of one column; typed times and dates (Parquet, SAS) are taken as they are."""
-    if delivered.dtype.is_temporal() and column.type == "timestamp":
-        return pl.select(_to_minute(delivered.cast(pl.Datetime("us")))).to_series()
-    if delivered.dtype.is_temporal() and column.type == "date":
-        return delivered.cast(pl.Date)
-    if delivered.dtype.is_numeric() and column.type == "decimal":
-        return delivered.cast(pl.Float64)
-    if column.type == "yes_no":  # an x is a yes here, not a blank
-        return _by_distinct(delivered, lambda values: READERS[column.type](_trimmed(values), column))
-    if column.type == "decimal":  # how a number is written is told by the whole column
-        return READERS[column.type](to_text(delivered), column)
-    return _by_distinct(delivered, lambda values: READERS[column.type](to_text(values), column))
-
-
-def _refuse_swapped_dates(bad: pl.DataFrame, delivered: pl.Series, header: str) -> None:
-    """Refuse the file where a column's days only make sense as month/day.
-
-    The other half of such a column reads as Danish dates and would be wrong in silence: 02/03 is 2 March or 3 February.
-    """
-    parts = r"^(\d{1,2})[-./](\d{1,2})[-./]\d{4}"
-    swapped = bad.filter(
-        (pl.col("found").str.extract(parts, 1).cast(pl.Int32) <= 12)
-        & pl.col("found").str.extract(parts, 2).cast(pl.Int32).is_between(13, 31)
-    )
-    first = delivered.str.extract(parts, 1).cast(pl.Int32)
-    is_danish = bool((first > 12).any())
-    if swapped.height >= 2 and not is_danish and swapped.height >= SWAPPED_SHARE * first.count():
-        row, found = swapped.row(0, named=True)["row"], swapped["found"][0][:10]
-        raise Refused("D12-date-order", row=row, column=header, found=found, others=swapped.height - 1)
-
-
-def _with_clock(days: pl.Series, clock: pl.Series) -> pl.Series:
-    """Text of a day and a time of day that were delivered apart; no time means midnight, no day stays null."""
-    return to_text(days).str.slice(0, 10) + " " + to_text(clock).fill_null("00:00")
-
-
-def mask(text: pl.Expr, *, is_person: bool) -> pl.Expr:
-    """What a message may show of a value: short, and never anything that could be a person."""
-    if is_person:
-        return pl.when(text.is_not_null()).then(pl.lit("xxxxxx-xxxx"))
-    hidden = text.str.replace_all(r"\d{5,6}[-\s.]{0,3}\d{4}", "xxxxxx-xxxx").str.replace_all(r"[\x00-\x1f\x7f]", "�")
-    return hidden.str.slice(0, 80)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, Columns
+from etl.contact import NOTHING, Columns, in_order_of_persons, is_among
 
 _LOW = 32  # bits of the lower of two numbers that are packed into one: 2^32 minutes are 8,000 years
 _LOW_BITS = (1 << _LOW) - 1
@@ -76,23 +77,32 @@ def stays_of(contacts: Columns, rules: StayRules) -> Columns:
 def _in_order(
     person: NDArray[np.uint64], start: NDArray[Any], end: NDArray[np.int64], contact_id: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The order by person, start, end, id; and the place of each one's person (from 0), in that order.
-
-    Landed files are sorted by person and deliveries come in the order of time, so that both sorts meet long runs.
-    """
-    order = np.argsort(person, kind="stable")
+    """The order by person, start, end, id; and the place of each one's person (from 0), in that order."""
+    order = in_order_of_persons(person)
+    _order_each_person(order, person, start, end, contact_id)
     persons = person[order]
     place = np.zeros(len(order), dtype=np.int64)
     np.cumsum(persons[1:] != persons[:-1], out=place[1:])
-    key = (place << _LOW) + start[order]
-    by_start = np.argsort(key, kind="stable")
-    order, key = order[by_start], key[by_start]
-    ties = key[1:] == key[:-1]
-    if ties.any():
-        tied = np.flatnonzero(np.r_[False, ties] | np.r_[ties, False])
-        among = order[tied]
-        order[tied] = among[np.lexsort((contact_id[among], end[among], key[tied]))]
     return order, place
+
+
+@njit(cache=True)
+def _order_each_person(order, person, start, end, contact_id):  # type: ignore[no-untyped-def]
+    """Within each person by insertion: they are few, and nearly in order, because deliveries come in that of time."""
+    for at in range(1, len(order)):
+        row = order[at]
+        to = at
+        while to > 0:
+            before = order[to - 1]
+            if person[before] != person[row] or start[before] < start[row]:
+                break
+            if start[before] == start[row] and (
+                end[before] < end[row] or (end[before] == end[row] and contact_id[before] <= contact_id[row])
+            ):
+                break
+            order[to] = before
+            to -= 1
+        order[to] = row
 
 
 def _longest_diagnosis(
@@ -156,12 +166,10 @@ def readmissions_of(
     diagnosis = stays["diagnosis"][admission]
     is_excluded = (diagnosis != NOTHING) & np.r_[excluded, False][diagnosis]
     watched_until = end + rules.follow_up_days * 1440
-    dead = np.zeros(len(admission), dtype=bool)
     persons, death_minute = deaths
-    if persons.size:
-        person = stays["person"][admission]
-        known = np.minimum(np.searchsorted(persons, person), persons.size - 1)
-        dead = (persons[known] == person) & (death_minute[known] <= end)
+    dead = is_among(stays["person"][admission], persons)
+    death = np.searchsorted(persons, stays["person"][admission][dead])
+    dead[dead] = death_minute[death] <= end[dead]
     index = ~stays["is_open"][admission] & ~is_excluded & ~dead & (watched_until <= rules.as_of)
     readmitted = np.zeros(len(admission), dtype=bool)
     readmitted[:-1] = (

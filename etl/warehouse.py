@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, Reports, read_reports
+from etl.contact import NOTHING, History, Reports
 from etl.count import Grid
 from etl.counting import (
     Judged,
@@ -103,11 +104,16 @@ class Warehouse:
     attrition: list[dict[str, Any]]  # rows after each step from delivered reports to readmissions
     standing: Standing  # what the next build can go on from
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], reports: Reports, span: Span | None):
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], history: History, span: Span | None):
         self._connection = connection
         self.files = files
-        self.reports = reports
+        self.history = history
         self.span = span
+
+    @cached_property
+    def reports(self) -> Reports:
+        """All landed reports of contacts."""
+        return self.history.read()
 
     @property
     def as_of(self) -> int:
@@ -162,9 +168,9 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
         files = landed_files(history)
         number_of = _make_views(connection, history, files)
         contacts = [file for file in files if file.kind == "lpr_contacts"]
-        reports = read_reports([(history / f"{file.path_name}.parquet", number_of[file.sha256]) for file in contacts])
-        span = _span(reports, as_of, today or datetime.now(tz=UTC).date())
-        warehouse = Warehouse(connection, files, reports, span)
+        of_contacts = History([(history / f"{file.path_name}.parquet", number_of[file.sha256]) for file in contacts])
+        span = _span(of_contacts, as_of, today or datetime.now(tz=UTC).date())
+        warehouse = Warehouse(connection, files, of_contacts, span)
         _set_variables(connection, span)
         _add_reference(warehouse, span)
         yield warehouse
@@ -275,14 +281,16 @@ def build(
     if not any(file.kind == "population" for file in warehouse.files):
         raise BuildProblem(told("stop.no_population"))
     warehouse.run("05_small_deliveries")
-    reports, around = warehouse.reports, surroundings(warehouse)
+    around = surroundings(warehouse)
     decided_by = fingerprint(around, [f.sha256 for f in warehouse.files if f.kind in BEAR_ON_CONTACTS])
     files = frozenset(file.sha256 for file in warehouse.files if file.kind == "lpr_contacts")
     fits = standing and standing.decided_by == decided_by and standing.files <= files
     if standing and fits and standing.as_of <= warehouse.as_of:
-        recount = Recount(reports, around, warehouse.as_of, standing)
+        recount = Recount(warehouse.history, around, warehouse.as_of, standing)
         counts, ids_told_twice = recount.counts(progress), recount.ids_told_twice
     else:
+        progress(told("stage.history"))
+        reports = warehouse.reports
         counts, ids_told_twice = count(reports, around, warehouse.as_of, progress), reports.ids_told_twice
     warehouse.standing = Standing(counts, files, warehouse.as_of, decided_by, ids_told_twice, around.on_places)
     warehouse.again, warehouse.held_back = counts["again"], counts["held_back"]
@@ -298,26 +306,38 @@ def build(
         warehouse.run(name)
 
 
-def write_release(tables: dict[str, pl.DataFrame], path: Path) -> None:
-    """Write the contract's tables to a new DuckDB file, checkpoint and close it. Raises if the file exists.
+class ReleaseFile:
+    """A new DuckDB file that receives the contract's tables, and says what they are to hold.
 
     Columns are cast to the contract's types and rows sorted, so that equal content gives equal tables.
     """
-    if path.exists():
-        raise FileExistsError(path)
-    connection = duckdb.connect(str(path))
-    try:
-        for name, entry in CONTRACT["tables"].items():
-            columns = entry["columns"]
-            frame = tables[name]
-            connection.register("_incoming", frame.select(list(columns)).to_arrow())
-            casts = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
-            order = ", ".join(f'"{column}"' for column in columns)
-            connection.execute(f'create table "{name}" as select {casts} from _incoming order by {order}')
-            connection.unregister("_incoming")
-        connection.execute("checkpoint")
-    finally:
-        connection.close()
+
+    def __init__(self, path: Path) -> None:
+        """Make the file. Raises FileExistsError where there is one."""
+        if path.exists():
+            raise FileExistsError(path)
+        self._connection = duckdb.connect(str(path))
+
+    def __enter__(self) -> "ReleaseFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def add(self, name: str, frame: pl.DataFrame) -> str:
+        """Write a table; return the digest (see `content_hash`) of the rows in memory, not of those in the file."""
+        columns = CONTRACT["tables"][name]["columns"]
+        self._connection.register("_incoming", frame.select(list(columns)).to_arrow())
+        casts = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
+        order = ", ".join(f'"{column}"' for column in columns)
+        self._connection.execute(f'create table "{name}" as select {casts} from _incoming order by {order}')
+        digest = _digest(self._connection, name, f"(select {casts} from _incoming)")
+        self._connection.unregister("_incoming")
+        return digest
+
+    def finish(self) -> None:
+        """Write all that is not written yet."""
+        self._connection.execute("checkpoint")
 
 
 def content_hash(path: Path) -> dict[str, str]:
@@ -325,18 +345,15 @@ def content_hash(path: Path) -> dict[str, str]:
 
     DuckDB files of equal content differ in bytes, so content is what is compared.
     """
-    connection = duckdb.connect(str(path), read_only=True)
-    try:
-        found = {}
-        for name, entry in CONTRACT["tables"].items():
-            row = ", ".join(f'"{column}"' for column in entry["columns"])
-            rows, xor, total = connection.execute(
-                f'select count(*), bit_xor(hash({row})), sum(hash({row})::hugeint) from "{name}"'
-            ).fetchone()  # type: ignore[misc]
-            found[name] = f"{rows}:{xor}:{total}"
-        return found
-    finally:
-        connection.close()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return {name: _digest(connection, name, f'"{name}"') for name in CONTRACT["tables"]}
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
+    row = ", ".join(f'"{column}"' for column in CONTRACT["tables"][name]["columns"])
+    query = f"select count(*), bit_xor(hash({row})), sum(hash({row})::hugeint) from {rows}"
+    [(n, xor, total)] = connection.execute(query).fetchall()
+    return f"{n}:{xor}:{total}"
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> dict[str, int]:
@@ -349,7 +366,8 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
         paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem in number_of)
         read = [f"select *, {number_of[path.stem]} as delivery from read_parquet('{_quoted(path)}')" for path in paths]
         none = f"select *, 0 as delivery from read_parquet('{_quoted(history / kind / 'none.parquet')}')"
-        connection.execute(f"create view {view} as {' union all '.join(read) if read else none}")
+        # Files landed by an older version may lack a column that came later; it is null in them.
+        connection.execute(f"create view {view} as {' union all by name '.join([none, *read])}")
     connection.execute("create table delivery (delivery integer, sha256 varchar, newest_minute integer)")
     rows = [[number_of[file.sha256], file.sha256, file.newest_minute] for file in files]
     connection.executemany("insert into delivery values (?, ?, ?)", rows or [[0, "", 0]])
@@ -360,11 +378,9 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _span(reports: Reports, as_of: date | None, today: date) -> Span | None:
+def _span(history: History, as_of: date | None, today: date) -> Span | None:
     """The delivered months, told from where contacts are: single stray dates do not stretch the data period."""
-    days = reports["start_minute"][reports["rule"] == NOTHING] // 1440
-    n = np.bincount(days)
-    starts = pl.DataFrame({"n": n}).with_row_index("day").filter(pl.col("n") > 0)
+    starts = pl.DataFrame({"n": history.starts_by_day()}).with_row_index("day").filter(pl.col("n") > 0)
     starts = starts.select((pl.lit(EPOCH.date()) + pl.duration(days="day")).cast(pl.Date).alias("day"), "n")
     by_month = (
         starts.filter(pl.col("day") <= today).group_by(month=pl.col("day").dt.truncate("1mo")).agg(pl.col("n").sum())

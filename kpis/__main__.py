@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 # Only names and allowed words here; what reads data is imported inside the commands, so that --help is quick.
-FORMATS = ("parquet", "csv", "xlsx")
+FORMATS = ("parquet", "csv", "xlsx", "arrow")
+DIALECTS = ("danish", "international")
 GRAINS = ("month", "quarter", "year", "rolling12")
 
 
@@ -96,12 +97,24 @@ def show(indicator_id: str, lang: Any, data: Path) -> None:
 @click.option("--to", "last", metavar="MONTH", help="Last month, included.  [default: last month of data]")
 @click.option("--grain", default="year", show_default=True, callback=_one_of(GRAINS), help=", ".join(GRAINS))
 @click.option(
-    "--format", "format_", callback=_one_of(FORMATS), help="parquet, csv or xlsx.  [default: by -o, else parquet]"
+    "--format",
+    "format_",
+    callback=_one_of(FORMATS),
+    help="parquet, csv, xlsx or arrow.  [default: by -o, else parquet]",
+)
+@click.option(
+    "--csv",
+    "dialect",
+    default="danish",
+    show_default=True,
+    callback=_one_of(DIALECTS),
+    help="How CSV is written: danish (; and decimal comma, Danish headings) or international.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 @click.option("--map", "map_id", callback=_one_of(("2024", "2027")), help="2024 or 2027.  [default: valid at --to]")
-@click.option("--standardised", is_flag=True, help="Standardised for age and sex.")
+@click.option("--standardised", is_flag=True, help="Standardised for age and sex, where an indicator can be.")
 @click.option("--by", callback=_one_of(("group", "age", "sex")), help="Split by group, age or sex.")
+@click.option("--release", "release_id", metavar="ID", help="Release to count on.  [default: the newest]")
 @_language_option
 @_data_option
 def export(
@@ -113,26 +126,45 @@ def export(
     last: str | None,
     grain: Any,
     format_: Any,
+    dialect: Any,
     output: Path | None,
     map_id: Any,
     standardised: bool,
     by: Any,
+    release_id: str | None,
     lang: Any,
     data: Path,
 ) -> None:
-    """Figures of indicators for areas of a level, as Parquet, CSV or XLSX. The same request gives the same bytes."""
+    """Figures of indicators for areas of a level, as Parquet, CSV, XLSX or Arrow.
+
+    The same request on the same release gives the same bytes, here and from the dashboard. Below the areas that are
+    asked for stand those to compare with: the one they lie in and the country (column role).
+
+    \b
+    Every municipality by quarter, standardised:
+      python -m kpis export preventable_admissions_65plus --grain quarter --standardised
+    The municipalities of KKR Nordjylland by month, for Excel:
+      python -m kpis export readmissions_30d --area nordjylland --area-level kkr --grain month -o out.xlsx
+    What happened in 2024, on the health councils of 2027:
+      python -m kpis export readmissions_30d --level health_council --from 2024-01 --to 2024-12
+
+    Parquet, Arrow and XLSX say themselves what they are: definition, codes, SQL, protection and what each column means.
+    CSV cannot: a description (JSON, a Frictionless data package) is written beside it, with its SHA-256.
+    """
     from kpis import export as files
-    from kpis.area import LEVELS, MAPS, UnknownAreaError, areas, areas_within, find_area, levels, map_of
-    from kpis.evaluate import Query, QueryError
+    from kpis.area import LEVELS, MAPS, UnknownAreaError, find_area, levels, map_of
+    from kpis.catalogue import fingerprint
     from kpis.period import add_months, periods_between
-    from kpis.release import ReleaseError, open_release
+    from kpis.query import QueryError
+    from kpis.release import ReleaseError, kept_release, open_release
+    from kpis.slice import Slice
 
     indicators = [_indicator(indicator_id) for indicator_id in dict.fromkeys(indicator_ids)]
     for option, word in (("--level", level), ("--area-level", area_level)):
         if word is not None and word not in LEVELS:
             raise click.UsageError(f"{option} {_unknown(word, list(LEVELS))}")
     try:
-        release = open_release(data)
+        release = kept_release(data, release_id) if release_id else open_release(data)
     except ReleaseError as error:
         raise click.ClickException(str(error)) from None
     first_month = _month("--from", first) if first else release.date("data_from")
@@ -143,29 +175,28 @@ def export(
     maps = [item for item in (map_of(last_month), *MAPS) if level in levels(item)]
     if map_id and map_id not in maps:
         raise click.UsageError(f"--level {level} is not on the map of {map_id}; it is on that of {maps[0]}.")
+    if standardised and not any(item.can_be_standardised for item in indicators):
+        raise click.UsageError(f"{', '.join(indicator_ids)} cannot be standardised; leave out --standardised.")
+    if format_ is None:
+        format_ = output.suffix[1:] if output and output.suffix[1:] in FORMATS else "parquet"
     try:
-        chosen = areas(release, level, map_id or maps[0])
-        if area is not None:
-            chosen = areas_within(release, level, find_area(release, area, map_id or maps[0], area_level))
-        if not chosen:
-            raise click.UsageError(f"--area {area}: no {level} lies in it.")
-        # Of several, those are standardised that can be; a single one that cannot is refused.
-        standardise = [standardised and (item.can_be_standardised or len(indicators) == 1) for item in indicators]
-        queries = [
-            Query(item, chosen, periods, by=by, standardised=how)
-            for item, how in zip(indicators, standardise, strict=True)
-        ]
-        if format_ is None:
-            format_ = output.suffix[1:] if output and output.suffix[1:] in FORMATS else "parquet"
-        file = files.export(release, queries, format_, lang)
+        within = find_area(release, area, map_id or maps[0], area_level) if area is not None else None
+        ids = tuple(item.id for item in indicators)
+        wanted = Slice(ids, level, periods, standardised, map_id or maps[0], within, by)
+        written = [files.export(release, wanted, format_, lang, dialect)]
+        if format_ == "csv":
+            written.append(files.description(release, wanted, lang, dialect, output.name if output else None))
     except (QueryError, UnknownAreaError) as error:
         raise click.UsageError(str(error)) from None
-    path = output or Path(file.name)
-    try:
-        path.write_bytes(file.content)
-    except OSError as error:
-        raise click.ClickException(f"{path}: cannot be written ({error.strerror}).") from None
-    click.echo(f"{path}: {files.row_count(queries)} rows, {len(file.content)} bytes", err=True)
+    for file in written:
+        path = output or Path(file.name)
+        path = path.with_suffix(Path(file.name).suffix) if file is not written[0] else path
+        try:
+            path.write_bytes(file.content)
+        except OSError as error:
+            raise click.ClickException(f"{path}: cannot be written ({error.strerror}).") from None
+        rows = f"{wanted.row_count(release)} rows, " if file is written[0] else ""
+        click.echo(f"{path}: {rows}{len(file.content)} bytes, SHA-256 {fingerprint(file.content)}", err=True)
 
 
 def _indicator(indicator_id: str) -> Any:

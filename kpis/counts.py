@@ -23,6 +23,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 SEXES = (1, 2)
+OLDEST = 125  # the last age of an age group without an upper end
 FOLLOW_UP = timedelta(days=30)  # rule R1: a discharge is an index only when it can be followed this long
 
 
@@ -59,19 +60,38 @@ def followed_months(release: Release) -> int:
 
 @per_release
 def cube(release: Release, measure: str, group_ids: tuple[str, ...]) -> npt.NDArray[np.int32]:
-    """[months + 1, municipalities, sexes, age bands] of a cube measure, of some diagnosis groups together."""
+    """[months + 1, municipalities, sexes, age bands] of a cube measure, of some diagnosis groups together.
+
+    A group whose id begins with a minus is taken away from the others.
+    """
+    taken_away = [group.removeprefix("-") for group in group_ids if group.startswith("-")]
     rows = release.sql(
         f"""
-        select month, municipality_code, sex, age_from, sum({measure})::bigint as n
+        select
+            month,
+            municipality_code,
+            sex,
+            age_from,
+            sum(if(list_contains($taken_away, group_id), -{measure}, {measure}))::bigint as n
         from cube
-        where {measure} <> 0 and list_contains($group_ids, group_id)
+        where {measure} <> 0 and (list_contains($group_ids, group_id) or list_contains($taken_away, group_id))
         group by all
         """,
         group_ids=list(group_ids),
+        taken_away=taken_away,
     )
     by_month = _dense(release, rows, "month", months(release))
     # Half the memory: what one municipality sums up to in one age band over all months is far below 2³¹.
     return _summed_up(by_month.astype(np.int32))
+
+
+@per_release
+def holds_any(release: Release, group_ids: tuple[str, ...]) -> bool:
+    """Whether a single stay of these diagnosis groups is in the release, anywhere and at any time."""
+    found = release.sql(
+        "select 1 as one from cube where list_contains($group_ids, group_id) limit 1", group_ids=list(group_ids)
+    )
+    return not found.is_empty()
 
 
 @per_release
@@ -102,16 +122,61 @@ def yearly(release: Release, measure: Measure) -> IntArray:
 
 def _statbank(release: Release, measure: Measure) -> pl.DataFrame:
     """Figures of a yearly measure by municipality and first month of the year; those that StatBank lacks are absent."""
-    table, name = measure.statbank or ("", "")
-    return release.sql(
-        """
-        select municipality_code, make_date(period::integer, 1, 1) as month, round(n)::bigint as n
+    wanted = measure.statbank
+    assert wanted is not None, f"{measure.name} is no figure of StatBank"
+    figures = _figures(release, wanted.table, wanted.measures, wanted.age_from)
+    if wanted.weight is not None:
+        persons = _figures(release, wanted.table, (wanted.weight,), None)
+        figures = figures.join(persons, on=["municipality_code", "month"], suffix="_persons")
+        figures = figures.with_columns(pl.col("n") * pl.col("n_persons")).drop("n_persons")
+    return figures.with_columns(pl.col("n").round().cast(pl.Int64))
+
+
+def _figures(release: Release, table: str, measures: Sequence[str], age_from: int | None) -> pl.DataFrame:
+    """`municipality_code month n` of rows of `welfare` with these measures added up, over ages from `age_from` on.
+
+    Only a year of which every age is told has a figure; of several ways to fill the ages (67 and over; or by five
+    years) the one with the fewest groups is taken.
+    """
+    rows = release.sql(
+        r"""
+        select
+            municipality_code,
+            make_date(period::integer, 1, 1) as month,
+            regexp_replace(measure, ';age=\d+-\d+', '') as told,
+            try_cast(regexp_extract(measure, ';age=(\d+)-', 1) as integer) as first,
+            try_cast(regexp_extract(measure, ';age=\d+-(\d+)', 1) as integer) as last,
+            n
         from welfare
-        where statbank_table = $table and measure = $measure and length(period) = 4 and n is not null
+        where statbank_table = $table and list_contains($measures, told) and length(period) = 4 and n is not null
         """,
         table=table,
-        measure=name,
+        measures=list(measures),
     )
+    by_year = ["municipality_code", "month"]
+    if age_from is None:
+        figures = rows.filter(pl.col("first").is_null())
+    else:
+        known = rows.drop_nulls("first").group_by(*by_year, "told", maintain_order=True)
+        filled = [
+            (*key, found)
+            for key, groups in known
+            if (found := _filled(age_from, list(groups.select("first", "last", "n").iter_rows()))) is not None
+        ]
+        schema = {"municipality_code": pl.String, "month": pl.Date, "told": pl.String, "n": pl.Float64}
+        figures = pl.DataFrame(filled, schema=schema, orient="row")
+    return figures.group_by(by_year).agg(pl.col("n").sum()).sort(by_year)
+
+
+def _filled(age: int, groups: Sequence[tuple[int, int, float]]) -> float | None:
+    """The sum over age groups (first, last, n) that follow each other from `age` to the oldest; None with a gap."""
+    if age > OLDEST:
+        return 0.0
+    for _, last, n in sorted((group for group in groups if group[0] == age), key=lambda group: -group[1]):
+        rest = _filled(last + 1, groups)
+        if rest is not None:
+            return n + rest
+    return None
 
 
 @per_release

@@ -177,14 +177,17 @@ class InterruptedSeries:
     """A series before and after: level and slope change, and the path without the intervention.
 
     For counts the effects are rate ratios and `fitted`, `counterfactual` are events. `counterfactual` equals
-    `fitted` before the intervention. `standard_errors_ols` and `durbin_watson` (2 = no autocorrelation; NaN
-    for counts) are for the critical reader. `notes`: "short" marks fewer than 24 points on one side.
+    `fitted` before the intervention. `mean_effect`: level and slope together over all points after it – the mean
+    difference, or the ratio of the events; its error is that of both, by the delta method. `standard_errors_ols` and
+    `durbin_watson` (2 = no autocorrelation; NaN for counts) are for the critical reader. `notes`: "short" marks fewer
+    than 24 points on one side.
     """
 
     intercept: Effect
     pre_trend: Effect
     level_change: Effect
     trend_change: Effect
+    mean_effect: Effect
     fitted: FloatArray
     counterfactual: FloatArray
     standard_errors_ols: FloatArray
@@ -223,7 +226,9 @@ def interrupted_series(
     ols = np.sqrt(np.diag(bread) * (residual @ residual) / (n - k))
     start, pre, level, slope = (_effect(beta[j], errors[j], n - k, confidence) for j in range(4))
     watson = float((np.diff(residual) ** 2).sum() / (residual @ residual))
-    return InterruptedSeries(start, pre, level, slope, x @ beta, without @ beta, ols, watson, notes)
+    gradient = (x - without)[first_post:].mean(axis=0)
+    mean = _effect(gradient @ beta, float(np.sqrt(gradient @ covariance @ gradient)), n - k, confidence)
+    return InterruptedSeries(start, pre, level, slope, mean, x @ beta, without @ beta, ols, watson, notes)
 
 
 def interrupted_counts(
@@ -253,7 +258,11 @@ def interrupted_counts(
     start, pre, level, slope = (_effect(beta[j], errors[j], n - k, confidence).as_ratio() for j in range(4))
     quasi = np.sqrt(np.diag(bread) * dispersion)
     path = np.exp(without @ beta + offset)
-    return InterruptedSeries(start, pre, level, slope, fitted, path, quasi, float("nan"), notes)
+    after = np.s_[first_post:]
+    gradient = (fitted[after] @ x[after]) / fitted[after].sum() - (path[after] @ without[after]) / path[after].sum()
+    log_ratio = np.log(fitted[after].sum() / path[after].sum())
+    mean = _effect(log_ratio, float(np.sqrt(gradient @ covariance @ gradient)), n - k, confidence).as_ratio()
+    return InterruptedSeries(start, pre, level, slope, mean, fitted, path, quasi, float("nan"), notes)
 
 
 @dataclass(frozen=True)
@@ -320,13 +329,17 @@ class SyntheticControl:
         return self.rmspe_post / self.rmspe_pre if self.rmspe_pre > 0 else float("inf")
 
 
-def synthetic_control(treated: ArrayLike, donors: ArrayLike, n_pre: int) -> SyntheticControl:
+def synthetic_control(treated: ArrayLike, donors: ArrayLike, n_pre: int, penalty: ArrayLike = 0.0) -> SyntheticControl:
     """Outcomes-only synthetic control: weights ≥ 0 with sum 1 and the least squared gaps before.
 
     "Before" is the first `n_pre` times. `treated` has shape (times,), `donors` (donors, times). Non-negative
     least squares with one heavy row for the sum; the fit is unique where the nested search over covariate
-    weights of Abadie & Gardeazabal 2003 is not. Raises ValueError with fewer than two times before, or none
-    after.
+    weights of Abadie & Gardeazabal 2003 is not.
+
+    `penalty` (donors,): how much a squared weight costs. With counts, let it be the variance of each donor by chance,
+    summed over the times before: a small donor whose months happen to follow the treated would else be taken for its
+    like, and several fits be equally good (the ridge of Doudchenko & Imbens 2016 and of synthetic difference in
+    differences, Arkhangelsky et al. 2021). Raises ValueError with fewer than two times before, or none after.
     """
     from scipy.optimize import nnls  # slow to import, and only this page needs it
 
@@ -334,8 +347,10 @@ def synthetic_control(treated: ArrayLike, donors: ArrayLike, n_pre: int) -> Synt
     if not 2 <= n_pre < own.size:
         raise ValueError(f"synthetic control: n_pre is {n_pre} of {own.size} times; at least 2 before and 1 after")
     heavy = 1e3 * max(float(np.abs(pool[:, :n_pre]).max()), 1e-300) * np.sqrt(n_pre)
-    system = np.vstack([pool[:, :n_pre].T, np.full(pool.shape[0], heavy)])
-    weights, _ = nnls(system, np.append(own[:n_pre], heavy))
+    costs = np.sqrt(np.broadcast_to(np.asarray(penalty, dtype=float), pool.shape[:1]))
+    costly = np.diag(costs)[costs > 0]
+    system = np.vstack([pool[:, :n_pre].T, costly, np.full(pool.shape[0], heavy)])
+    weights, _ = nnls(system, np.concatenate([own[:n_pre], np.zeros(len(costly)), [heavy]]))
     weights = weights / weights.sum()
     gaps = own - weights @ pool
     before, after = gaps[:n_pre], gaps[n_pre:]

@@ -43,7 +43,7 @@ __all__ = [
     "newest_period",
 ]
 
-Status = Literal["ok", "too_few", "hidden", "not_relevant", "not_received", "undefined"]
+Status = Literal["ok", "too_few", "too_uncertain", "hidden", "not_relevant", "not_received", "undefined"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 ESTIMATES = pl.Schema(
@@ -59,7 +59,7 @@ ESTIMATES = pl.Schema(
         # all; or id of a diagnosis group, lower end of an age band (65), or sex (1 men, 2 women)
         "group": pl.String,
         # What was counted, and what it is divided by (person-years, discharges, place-days …).
-        # Null where status is hidden, not_relevant or not_received.
+        # Null where status is too_uncertain, hidden, not_relevant or not_received.
         "numerator": pl.Int64,
         "denominator": pl.Float64,
         # In the unit of the indicator, null unless status is ok; limits are null too where the kind has none.
@@ -68,6 +68,7 @@ ESTIMATES = pl.Schema(
         "upper": pl.Float64,
         # ok
         # too_few: so few events that the method fails
+        # too_uncertain: the figure is not told of a municipality by itself, only of larger areas
         # hidden: few persons, withheld for discretion
         # not_relevant: there is nothing that could be counted, such as no acute places
         # not_received: not delivered, or not followed for long enough; `note` says which
@@ -380,8 +381,13 @@ def _availability(
     if any(measure.table == "goal" for measure in measures):
         is_relevant = np.array([bool(_common_goals(release, area)) for area in query.areas])[:, None, None]
 
+    is_alone = np.array([len(area.municipalities) == 1 for area in query.areas])[:, None, None]
+    is_refused = is_alone & (not query.indicator.is_told_of_single_municipalities)
     months_missing = grid.total(counts.missing(release, measures) * is_concerned)[:, :, None]
     is_outside = (months_missing > 0) | grid.is_outside[:, None]
+    diagnoses = query.indicator.diagnoses
+    if diagnoses and diagnoses.may_be_missing:
+        is_outside |= not counts.holds_any(release, query.indicator.group_ids)
     cuts_year = np.array([period.first.month != 1 or period.last.month != 12 for period in query.periods])[:, None]
     cuts_year = np.broadcast_to(cuts_year & query.indicator.is_yearly, is_outside.shape)
     is_unfollowed = np.zeros_like(is_outside)
@@ -397,8 +403,13 @@ def _availability(
 
     shape = estimate.numerator.shape
     status = np.select(
-        [np.broadcast_to(~is_relevant, shape), is_outside | is_unfollowed | cuts_year, is_hidden],
-        [np.array("not_relevant"), np.array("not_received"), np.array("hidden")],
+        [
+            np.broadcast_to(~is_relevant, shape),
+            np.broadcast_to(is_refused, shape),
+            is_outside | is_unfollowed | cuts_year,
+            is_hidden,
+        ],
+        [np.array("not_relevant"), np.array("too_uncertain"), np.array("not_received"), np.array("hidden")],
         estimate.interval.status,
     )
     is_across = np.array([bool(breaks_within(period.first, period.last)) for period in query.periods])[:, None]
@@ -406,7 +417,7 @@ def _availability(
     is_cut = cuts_year & ~is_outside
     flags = (is_outside, is_unfollowed, is_carried, estimate.is_merged & is_ok, is_across & is_ok, is_cut)
     note = sum(np.broadcast_to(flag, shape).astype(np.int64) << bit for bit, flag in enumerate(flags))
-    return status, np.where(status == "not_relevant", 0, note)
+    return status, np.where(np.isin(status, ("not_relevant", "too_uncertain")), 0, note)
 
 
 def _frame(
@@ -436,7 +447,7 @@ def _frame(
             "method": estimate.interval.method.reshape(-1),
         }
     ).with_columns(
-        pl.when(~pl.col("status").is_in(["hidden", "not_relevant", "not_received"])).then(
+        pl.when(~pl.col("status").is_in(["too_uncertain", "hidden", "not_relevant", "not_received"])).then(
             pl.col("numerator", "denominator")
         ),
         pl.when(pl.col("status") == "ok").then(pl.col("value", "lower", "upper").fill_nan(None)),

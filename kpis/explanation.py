@@ -8,6 +8,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,9 @@ from babel.dates import format_date
 from kpis.indicator import FOCUS_AREAS, Indicator, Language, load_indicators
 from kpis.period import Period
 from kpis.protection import is_rounded
+from kpis.query import Query
 from kpis.reference import CodeList, load_codelists
+from kpis.release import AGE_BANDS, CONTRACT, Release
 
 WIDTH = 100  # columns of a printed page
 
@@ -56,6 +59,39 @@ def source_words(language: Language) -> dict[str, str]:
     return {source: texts[language] for source, texts in _texts()["source"].items()}
 
 
+def level_words(language: Language) -> dict[str, str]:
+    """Level of areas → its name."""
+    return {level: texts[language] for level, texts in CONTRACT["levels"].items()}
+
+
+def group_words(release: Release, query: Query, language: Language) -> dict[str, str]:
+    """Value of the column `group` in the estimates of a query → what it stands for, in a few words."""
+    texts = _texts()["group"]
+    match query.by:
+        case None:
+            return {"all": texts["all"][language]}
+        case "group":
+            return dict(release.sql(f"select group_id, name_{language} from diagnosis_group").iter_rows())
+        case "sex":
+            return {sex: texts[f"sex_{sex}"][language] for sex in query.groups}
+        case "age":
+            ends = dict(pairwise((*AGE_BANDS, None)))
+            return {
+                age: texts["age_last" if ends[int(age)] is None else "age"][language].format(
+                    age=age, to=(ends[int(age)] or 0) - 1
+                )
+                for age in query.groups
+            }
+
+
+def protection_words(release: Release, language: Language) -> str:
+    """How the counts of a release are protected, in a few words for every row of a file."""
+    told = release.manifest["protection"]
+    method = told.get("method", "none")
+    known = _texts()["protection"].get(method)
+    return known[language].format(base=told.get("base", "")) if known else str(method)
+
+
 def period_words(period: Period, language: Language) -> str:
     """A period as people say it: juni 2026, 2. kvartal 2026, 2026, juli 2025 – juni 2026."""
     first, last = (format_date(day, "MMMM y", locale=language) for day in (period.first, period.last))
@@ -93,8 +129,8 @@ def statistics(indicator: Indicator, language: Language) -> str:
 
 
 def codelist(indicator: Indicator) -> CodeList | None:
-    """The code list that the indicator counts by; None when it counts every diagnosis or none."""
-    if indicator.diagnoses is None:
+    """The code list that the indicator counts by; None when it counts every diagnosis, all but some, or none."""
+    if indicator.diagnoses is None or indicator.diagnoses.are_left_out:
         return None
     return next(item for item in load_codelists() if item.id == indicator.diagnoses.codelist)
 
@@ -192,7 +228,7 @@ def _calculation(indicator: Indicator, language: Language) -> list[str]:
         known = _texts()["category"]
         named = [known[category][language] for category in counted.categories if category in known]
         if part == "numerator" and indicator.diagnoses:
-            named.append(_word("of_codelist", language))
+            named.append(_word("but_codelist" if indicator.left_out_ids else "of_codelist", language))
         told = f" ({', '.join(named)})" if named else ""
         return f"{_word(part, language)}: {measure_words(language)[counted.measure]}{told}"
 
@@ -221,6 +257,10 @@ def _codes(indicator: Indicator, language: Language) -> Iterator[str]:
         yield _word("all_diagnoses", language)
     else:
         yield from _groups(codes, indicator.diagnoses.groups, language)
+    if indicator.diagnoses and indicator.diagnoses.are_left_out:
+        yield _word("left_out_as_index", language)
+        named = next(item for item in load_codelists() if item.id == indicator.diagnoses.codelist)
+        yield from _groups(named, indicator.diagnoses.groups, language)
     if excluded := left_out(indicator):
         yield _word("left_out", language)
         yield from _groups(excluded, [group.key for group in excluded.groups], language)

@@ -1,37 +1,64 @@
-"""Estimates as files for other tools. Command line and dashboard call `export`, so their files are the same bytes.
+"""Slices of estimates as files for other tools. Command line, dashboard and API call `export`: the same bytes.
 
-A file says itself what it is: columns with its scope, and in Parquet and XLSX also the definition, the code list,
-the protection and a dictionary of its columns (`select * from parquet_kv_metadata('file.parquet')`, the sheets behind
-the figures). Parquet keeps the column names of `ESTIMATES`; CSV and XLSX, which people open in a Danish Excel, have
-headings in the reader's language, and CSV semicolons, decimal comma and a byte-order mark.
+A file says itself what it is: columns with its scope, and in Parquet, Arrow and XLSX also the definition, the code
+list, the SQL, the protection, the terms and a dictionary of its columns, to be read by
+`select * from parquet_kv_metadata('file.parquet')` or on the sheets behind the figures. CSV has no place for that:
+`description` is the file that belongs beside it. Parquet, Arrow and the international CSV have the names of columns
+that programs use; what people open in a Danish Excel has headings in the reader's language, and the Danish CSV has
+semicolons, decimal comma and a byte-order mark.
 """
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 import polars as pl
+import pyarrow as pa
 import xlsxwriter
 
 from kpis.area import MAPS
-from kpis.evaluate import Query, QueryError, evaluate
-from kpis.explanation import codelist, column_headings, column_meanings, left_out, page_word
-from kpis.indicator import Language
-from kpis.protection import in_short
+from kpis.catalogue import fingerprint, licence, table_schema, to_json
+from kpis.evaluate import ESTIMATES, Query, QueryError, evaluate
+from kpis.explanation import (
+    codelist,
+    column_headings,
+    column_meanings,
+    group_words,
+    left_out,
+    level_words,
+    page_word,
+    protection_words,
+    status_words,
+)
+from kpis.indicator import Indicator, Language, load_indicators
+from kpis.lineage import code_behind, statements_behind
 from kpis.reference import CodeList
 from kpis.release import Release
+from kpis.slice import Slice
 
-Format = Literal["parquet", "csv", "xlsx"]
+Format = Literal["parquet", "csv", "xlsx", "arrow"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+Dialect = Literal["danish", "international"]
+"""How CSV is written: for a Danish spreadsheet, or with commas, decimal points and the names that programs use."""
+DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 MEDIA_TYPES: Mapping[Format, str] = {
     "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "arrow": "application/vnd.apache.arrow.file",
 }
 MOST_SHEET_ROWS = 20_000
-"""A workbook with more takes too long to write and to open; Parquet and CSV have no limit."""
+"""A workbook with more takes too long to write and to open; the other formats have no limit."""
+
+_SCOPE: dict[str, pl.DataType | type[pl.DataType]] = {
+    **dict.fromkeys(("indicator_name", "unit", "level_name", "role", "group_name", "status_name"), pl.String),
+    **dict.fromkeys(("map", "release", "protection"), pl.String),
+    **dict.fromkeys(("is_standardised", "is_synthetic"), pl.Boolean),
+    "indicator_version": pl.Int32,
+}
+COLUMNS = pl.Schema({name: ESTIMATES.get(name) or _SCOPE[name] for name in column_headings("da")})
+"""The columns of every file of estimates, in their order; what each means stands in explanations.toml."""
 
 # Decimals kept: more than any interval supports, fewer than could differ between processors.
 _DECIMALS = 6
@@ -46,117 +73,209 @@ class File(NamedTuple):
     content: bytes
 
 
-def export(release: Release, query: Query | Sequence[Query], format: Format, language: Language = "da") -> File:
-    """The estimates of one query, or of several under each other, as a file.
+def export(
+    release: Release, wanted: Slice, format: Format, language: Language = "da", dialect: Dialect = "danish"
+) -> File:
+    """The estimates of a slice as a file.
 
-    The same release, queries, format and language give the same bytes. Raises QueryError for a workbook of more than
-    20,000 rows.
+    The same release, slice, format, language and dialect (of CSV) give the same bytes. Raises QueryError for a
+    workbook of more than 20,000 rows, and for what the counts cannot answer.
     """
-    queries = _listed(query)
-    if format == "xlsx" and (n_rows := row_count(queries)) > MOST_SHEET_ROWS:
+    if format == "xlsx" and (n_rows := wanted.row_count(release)) > MOST_SHEET_ROWS:
         raise QueryError(
             f"{n_rows} rows are too many for a workbook, which may have {MOST_SHEET_ROWS}. "
             "Take Parquet or CSV, or fewer periods or areas."
         )
-    table = export_table(release, queries, language)
-    content = write(table, format, language, export_metadata(release, queries, language))
-    return File(file_name(release, queries, format), MEDIA_TYPES[format], content)
+    table = export_table(release, wanted, language)
+    content = write(table, format, language, export_metadata(release, wanted, language), dialect)
+    return File(file_name(release, wanted, format), MEDIA_TYPES[format], content)
 
 
-def export_rows(release: Release, rows: pl.DataFrame, name: str, format: Format) -> File:
+def description(
+    release: Release,
+    wanted: Slice,
+    language: Language = "da",
+    dialect: Dialect = "danish",
+    name: str | None = None,
+) -> File:
+    """What belongs beside the CSV file of a slice: a data package (Frictionless) with its columns, checksum and facts.
+
+    Programs that know the format read the CSV by it, people read it as text. The same request gives the same bytes.
+    `name`: of the CSV file, where somebody gave it another.
+    """
+    file = export(release, wanted, "csv", language, dialect)
+    file = file._replace(name=name or file.name)
+    facts = _facts(release, wanted, language)
+    headings = column_headings(language) if dialect == "danish" else {name: name for name in COLUMNS}
+    schema = table_schema(
+        {headings[name]: kind for name, kind in COLUMNS.items()},
+        {headings[name]: title for name, title in column_headings(language).items()},
+        {headings[name]: meaning for name, meaning in column_meanings(language).items()},
+    )
+    if dialect == "danish":
+        schema["fields"] = [
+            {**field, "decimalChar": ","} if field["type"] == "number" else field for field in schema["fields"]
+        ]
+    package = {
+        "profile": "tabular-data-package",
+        "name": file.name.removesuffix(".csv").lower().replace("+", "."),
+        "id": facts["passport"],
+        "title": facts["title"],
+        "created": facts["release_created"],
+        "licenses": [facts["licence"]],
+        "resources": [
+            {
+                "profile": "tabular-data-resource",
+                "name": "estimates",
+                "path": file.name,
+                "mediatype": "text/csv",
+                "encoding": "utf-8",
+                "bytes": len(file.content),
+                "hash": f"sha256:{fingerprint(file.content)}",
+                "dialect": {"delimiter": ";" if dialect == "danish" else ","},
+                "schema": schema,
+            }
+        ],
+        "naerblik": {key: value for key, value in facts.items() if key != "columns"},
+    }
+    content = to_json(package, indent=1).encode() + b"\n"
+    return File(file.name.removesuffix(".csv") + ".json", "application/json", content)
+
+
+def export_rows(release: Release, rows: pl.DataFrame, name: str, format: Format, language: Language = "da") -> File:
     """Rows that are no estimates, such as potentials, as Parquet or CSV under the names of their columns."""
     table = rows.with_columns(
         pl.selectors.float().round(_DECIMALS),
         release=pl.lit(release.id),
         is_synthetic=pl.lit(bool(release.manifest["is_synthetic"])),
-        protection=pl.lit(in_short(release)),
+        protection=pl.lit(protection_words(release, language)),
     )
-    buffer = io.BytesIO()
-    if format == "parquet":
-        facts = {"producer": "Nærblik", "release": release.id, "protection": _json(release.manifest["protection"])}
-        table.write_parquet(buffer, metadata=facts)
-    else:
-        plain = table.with_columns(_as_plain_text())
-        plain.write_csv(buffer, include_bom=True, separator=";", decimal_comma=True, float_scientific=False)
-    return File(f"{name}_{release.id}.{format}", MEDIA_TYPES[format], buffer.getvalue())
-
-
-def row_count(query: Query | Sequence[Query]) -> int:
-    """How many rows the file of the queries has, without evaluating them."""
-    return sum(len(item.areas) * len(item.periods) * len(item.groups) for item in _listed(query))
-
-
-def export_table(release: Release, query: Query | Sequence[Query], language: Language = "da") -> pl.DataFrame:
-    """Estimates with their scope: the columns of explanations.toml, rows in the order of the queries."""
-    return pl.concat([_table(release, item, language) for item in _listed(query)])
-
-
-def _listed(query: Query | Sequence[Query]) -> Sequence[Query]:
-    return [query] if isinstance(query, Query) else query
-
-
-def _table(release: Release, query: Query, language: Language) -> pl.DataFrame:
-    texts = query.indicator.texts(language)
-    maps = {(area.level, area.code): area.map_id for area in query.areas}
-    estimates = evaluate(release, query)
-    return estimates.with_columns(
-        pl.selectors.float().round(_DECIMALS),
-        indicator_name=pl.lit(texts.short_name),
-        unit=pl.lit(texts.unit),
-        is_standardised=pl.lit(query.standardised),
-        map=pl.Series([maps[key] for key in estimates.select("level", "area_code").iter_rows()], dtype=pl.String),
-        indicator_version=pl.lit(query.indicator.version, dtype=pl.Int32),
-        release=pl.lit(release.id),
-        is_synthetic=pl.lit(bool(release.manifest["is_synthetic"])),
-        protection=pl.lit(in_short(release)),
-    ).select(list(column_headings(language)))
-
-
-def export_metadata(release: Release, query: Query | Sequence[Query], language: Language = "da") -> dict[str, str]:
-    """What a file says about itself; values that are not plain text are JSON.
-
-    Of several queries, what differs between them is a JSON object by indicator.
-    """
-    queries = _listed(query)
-    ids = [item.indicator.id for item in queries]
-    facts = [_facts(release, item, language) for item in queries]
-    together = {key: [item[key] for item in facts] for key in facts[0]}
-    together |= {key: ["; ".join(together[key])] for key in ("title", "indicator")}
-    told = {
-        key: values[0] if all(value == values[0] for value in values) else dict(zip(ids, values, strict=True))
-        for key, values in together.items()
-    }
-    return {key: value if isinstance(value, str) else _json(value) for key, value in told.items()}
-
-
-def _facts(release: Release, query: Query, language: Language) -> dict[str, Any]:
-    indicator, manifest = query.indicator, release.manifest
-    counted = indicator.diagnoses.groups if indicator.diagnoses else ()
-    return {
-        "title": indicator.texts(language).name,
+    facts = {
         "producer": "Nærblik",
         "release": release.id,
+        "protection": to_json(release.manifest["protection"]),
+        "licence": to_json(licence(language)),
+    }
+    if format == "csv":
+        buffer = io.BytesIO()
+        _write_csv(buffer, table, "danish")
+        return File(f"{name}_{release.id}.csv", MEDIA_TYPES["csv"], buffer.getvalue())
+    return File(f"{name}_{release.id}.{format}", MEDIA_TYPES[format], write(table, format, language, facts))
+
+
+def export_table(release: Release, wanted: Slice, language: Language = "da") -> pl.DataFrame:
+    """Estimates with their scope: the columns of explanations.toml, indicator by indicator, comparators last."""
+    return pl.concat([_table(release, wanted, query, language) for query in wanted.queries(release)])
+
+
+def _table(release: Release, wanted: Slice, query: Query, language: Language) -> pl.DataFrame:
+    texts = query.indicator.texts(language)
+    is_wanted = (pl.col("level") == wanted.level).alias("is_wanted")
+    return (
+        evaluate(release, query)
+        .with_columns(
+            pl.selectors.float().round(_DECIMALS),
+            indicator_name=pl.lit(texts.short_name),
+            unit=pl.lit(texts.unit),
+            level_name=pl.col("level").replace_strict(level_words(language), return_dtype=pl.String),
+            role=pl.when(is_wanted).then(pl.lit("area")).otherwise(pl.lit("comparator")),
+            group_name=pl.col("group").replace(group_words(release, query, language)),
+            status_name=pl.col("status").replace_strict(status_words(language), return_dtype=pl.String),
+            is_standardised=pl.lit(query.standardised),
+            map=pl.lit(wanted.map),
+            indicator_version=pl.lit(query.indicator.version, dtype=pl.Int32),
+            release=pl.lit(release.id),
+            is_synthetic=pl.lit(bool(release.manifest["is_synthetic"])),
+            protection=pl.lit(protection_words(release, language)),
+        )
+        .select(COLUMNS.names())
+    )
+
+
+def export_metadata(release: Release, wanted: Slice, language: Language = "da") -> dict[str, str]:
+    """What a file says about itself; values that are not plain text are JSON.
+
+    Of several indicators, what differs between them is a JSON object by indicator.
+    """
+    facts = _facts(release, wanted, language)
+    return {key: value if isinstance(value, str) else to_json(value) for key, value in facts.items()}
+
+
+def _facts(release: Release, wanted: Slice, language: Language) -> dict[str, Any]:
+    indicators = [load_indicators()[name] for name in wanted.indicators]
+    queries = wanted.queries(release)
+    return {
+        "title": "; ".join(item.texts(language).name for item in indicators),
+        "producer": "Nærblik",
+        "passport": wanted.passport(release),
+        "slice": wanted.options,
+        **about_release(release, language),
+        "map": wanted.map,
+        "indicator": "; ".join(wanted.indicators),
+        **_told_once(indicators, [about_indicator(item) for item in indicators]),
+        **_told_once(
+            indicators,
+            [
+                {"is_standardised": one.standardised, "standard": one.indicator.standard if one.standardised else None}
+                for one in queries
+            ],
+        ),
+        "by": wanted.by,
+        "confidence_level": queries[0].confidence,
+        **about_counting(release, indicators),
+        "columns": column_meanings(language),
+    }
+
+
+def _told_once(indicators: Sequence[Indicator], facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is the same for all indicators as it is, what differs as an object by indicator."""
+    told = {}
+    for key in facts[0]:
+        values = [one[key] for one in facts]
+        alike = all(value == values[0] for value in values)
+        told[key] = values[0] if alike else {item.id: value for item, value in zip(indicators, values, strict=True)}
+    return told
+
+
+def about_release(release: Release, language: Language) -> dict[str, Any]:
+    """What a release says of itself: its months, its protection, its terms, and a hash of what stands in its tables."""
+    manifest = release.manifest
+    return {
+        "release": release.id,
         "release_created": str(manifest["created"]),
+        "release_content": f"sha256:{fingerprint(to_json(manifest.get('content')).encode())}",
         "data_from": str(manifest["data_from"]),
         "as_of": str(manifest["as_of"]),
         "provisional_from": str(manifest["provisional_from"]),
         "is_synthetic": bool(manifest["is_synthetic"]),
         "protection": manifest["protection"],
-        "map": sorted({area.map_id for area in query.areas}),
-        "indicator": indicator.id,
+        "licence": licence(language),
+    }
+
+
+def about_indicator(indicator: Indicator) -> dict[str, Any]:
+    """The definition of an indicator with its version and codes."""
+    counted = indicator.diagnoses.groups if indicator.diagnoses else ()
+    return {
         "indicator_version": indicator.version,
         "definition": indicator.model_dump(mode="json"),
         "codelist": _codes(codelist(indicator), counted),
         "left_out": _codes(left_out(indicator)),
-        "by": query.by,
-        "is_standardised": query.standardised,
-        "standard": indicator.standard if query.standardised else None,
-        "confidence_level": query.confidence,
-        "columns": column_meanings(language),
     }
 
 
-def _codes(codes: CodeList | None, keys: Sequence[str] | None = None) -> dict[str, Any] | None:
+def about_counting(release: Release, indicators: Sequence[Indicator]) -> dict[str, Any]:
+    """The SQL and the hashes of the code that counted for indicators in a release."""
+    manifest = release.manifest
+    code = code_behind(manifest.get("code") or {}, *indicators)
+    return {
+        "sql": statements_behind(manifest.get("sql") or {}, *indicators),
+        "code": {name: f"sha256:{fingerprint(text.encode())}" for name, text in code.items()},
+        "code_version": str(manifest.get("code_version", "")),
+    }
+
+
+def _codes(codes: CodeList | None, keys: tuple[str, ...] | None = None) -> dict[str, Any] | None:
     """A code list with its groups of these keys, or all of them."""
     if codes is None:
         return None
@@ -173,18 +292,44 @@ def _codes(codes: CodeList | None, keys: Sequence[str] | None = None) -> dict[st
     }
 
 
-def write(table: pl.DataFrame, format: Format, language: Language, metadata: Mapping[str, str]) -> bytes:
-    """`table` as the bytes of a file; `metadata` goes into Parquet and XLSX, for CSV has no place for it."""
+def write(
+    table: pl.DataFrame,
+    format: Format,
+    language: Language,
+    metadata: Mapping[str, str],
+    dialect: Dialect = "danish",
+) -> bytes:
+    """`table` as the bytes of a file; `metadata` goes into all but CSV, which has no place for it."""
     buffer = io.BytesIO()
     match format:
         case "parquet":
             table.write_parquet(buffer, metadata=dict(metadata))
+        case "arrow":
+            described = to_arrow(table).replace_schema_metadata(metadata)
+            with pa.ipc.new_file(buffer, described.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
+                file.write_table(described)
         case "csv":
-            headed = table.with_columns(_as_plain_text()).rename(column_headings(language))
-            headed.write_csv(buffer, include_bom=True, separator=";", decimal_comma=True, float_scientific=False)
+            headed = table.rename(column_headings(language)) if dialect == "danish" else table
+            _write_csv(buffer, headed, dialect)
         case "xlsx":
             _write_workbook(buffer, table, language, metadata)
     return buffer.getvalue()
+
+
+def to_arrow(table: pl.DataFrame) -> pa.Table:
+    """A frame as an Arrow table of types that every reader knows."""
+    return table.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _write_csv(buffer: io.BytesIO, table: pl.DataFrame, dialect: Dialect) -> None:
+    is_danish = dialect == "danish"
+    table.with_columns(as_plain_text()).write_csv(
+        buffer,
+        include_bom=is_danish,
+        separator=";" if is_danish else ",",
+        decimal_comma=is_danish,
+        float_scientific=False,
+    )
 
 
 def _write_workbook(buffer: io.BytesIO, table: pl.DataFrame, language: Language, metadata: Mapping[str, str]) -> None:
@@ -230,28 +375,26 @@ def _in_parts(text: str, longest: int) -> list[str]:
     return [text[start : start + longest] for start in range(0, max(len(text), 1), longest)]
 
 
-def file_name(release: Release, query: Query | Sequence[Query], format: Format) -> str:
-    """indicator_area_period_release.format, with only what is safe in any file system."""
-    queries = _listed(query)
-    first = queries[0]
-    ids = [item.indicator.id for item in queries]
-    indicators = "+".join(ids) if len(ids) < 3 else f"{len(ids)}-indicators"
-    levels = list(dict.fromkeys(area.level for area in first.areas))
-    area = first.areas[0].slug if len(first.areas) == 1 else "-".join(levels)
-    periods = [period.id for period in first.periods]
-    period = periods[0] if len(periods) == 1 else f"{periods[0]}--{periods[-1]}"
+def file_name(release: Release, wanted: Slice, format: Format) -> str:
+    """indicator_level_period_release.format, with only what is safe in any file system."""
+    ids, periods = wanted.indicators, [period.id for period in wanted.periods]
+    within = wanted.within
+    place = wanted.level if within is None else f"{wanted.level}-{within.slug or within.level}"
     variants = [
-        *([f"by-{first.by}"] if first.by else []),
-        *(["standardised"] if any(item.standardised for item in queries) else []),
-        *([f"map-{first.areas[0].map_id}"] if first.areas[0].map_id != MAPS[0] else []),
+        *([f"by-{wanted.by}"] if wanted.by else []),
+        *(["standardised"] if wanted.is_standardised else []),
+        *([f"map-{wanted.map}"] if wanted.map != MAPS[0] else []),
     ]
-    return "_".join([indicators, area or levels[0], period, *variants, release.id]) + f".{format}"
+    parts = [
+        "+".join(ids) if len(ids) < 3 else f"{len(ids)}-indicators",
+        place,
+        periods[0] if len(periods) == 1 else f"{periods[0]}--{periods[-1]}",
+        *variants,
+        release.id,
+    ]
+    return "_".join(parts) + f".{format}"
 
 
-def _as_plain_text() -> pl.Expr:
+def as_plain_text() -> pl.Expr:
     """Text as a spreadsheet should take it: an apostrophe before what looks like a formula, empty as empty."""
     return pl.selectors.string().str.replace(r"^([=+\-@\t\r])", "'$1").replace("", None)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

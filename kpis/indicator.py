@@ -60,6 +60,21 @@ FOCUS_AREAS: Mapping[int, FocusArea] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Statbank:
+    """Where a figure stands in the table `welfare` of a release: which rows of which StatBank table.
+
+    `measures` are added up, as far as a municipality has them. With `age_from` the age groups from there on are added
+    up, which must fill the ages without a gap; without, the row over all ages is taken. A figure that is a mean of
+    persons is multiplied by `weight`, the measure that counts them, so that means of several areas can be joined.
+    """
+
+    table: str
+    measures: tuple[str, ...]
+    age_from: int | None = None
+    weight: str | None = None
+
+
+@dataclass(frozen=True)
 class Measure:
     """A count of the release that an indicator can name."""
 
@@ -70,12 +85,26 @@ class Measure:
     is_about_acute_places: bool = False  # has no meaning where a municipality has none
     is_decided: bool = False  # set by somebody, so that a process chart has nothing to say about it
     is_unknown_when_absent: bool = False  # a municipality without any is not known, where others are zero
-    statbank: tuple[str, str] | None = None  # of `welfare`: StatBank table, and measure in the release
+    statbank: Statbank | None = None  # of `welfare`
 
     @property
     def is_yearly(self) -> bool:
         """Whether it is known for whole calendar years only."""
         return self.table == "welfare"
+
+
+_WAITING = "care_home_waiting;unit=general_list"
+_CARE_HOMES = ("plejehjem", "beskyttede_boliger", "plejehjem_og_beskyttede_boliger", "plejeboliger", "friplejeboliger")
+_OF_STATBANK = {
+    "n_home_visited": Statbank("AED10A", ("preventive_home_visits",)),
+    "n_home_nursing_65": Statbank("HJEMSYG", ("home_nursing",), age_from=65),
+    "home_nursing_days_65": Statbank("HJEMSYG2", ("home_nursing_days",), age_from=65),
+    "n_home_help_65": Statbank("AED06", ("home_help",), age_from=65),
+    "n_rehabilitation_65": Statbank("REHAB19", ("rehabilitation",), age_from=65),
+    "n_care_home_places": Statbank("RESP01", tuple(f"elderly_care_places;service={kind}" for kind in _CARE_HOMES)),
+    "n_care_home_waiting": Statbank("AED16", (_WAITING,)),
+    "care_home_waiting_days": Statbank("AED16", ("care_home_waiting;unit=waiting_days",), weight=_WAITING),
+}
 
 
 def _measures() -> dict[str, Measure]:
@@ -109,7 +138,7 @@ def _measures() -> dict[str, Measure]:
             )
         ),
         Measure("days_after_ready", "municipality_month", ("faerdigbehandlede",)),
-        Measure("n_home_visited", "welfare", (), statbank=("AED10A", "preventive_home_visits")),
+        *(Measure(name, "welfare", (), statbank=rows) for name, rows in _OF_STATBANK.items()),
         # Counted by evaluating the goals' own indicators, whose deliveries decide whether a goal is assessed.
         *(Measure(name, "goal", ()) for name in ("n_goal", "n_goal_on_track")),
         Measure("person_years", "population", ()),
@@ -161,10 +190,13 @@ class Diagnoses(_Part):
 
     codelist: str
     groups: tuple[str, ...]  # keys within the code list; written out, so that a new group needs a new version
+    are_left_out: bool = False  # every diagnosis is counted but these
+    # Many deliveries hold none of them at all: where a release has not a single one they were not delivered.
+    may_be_missing: bool = False
 
     @property
-    def group_ids(self) -> tuple[str, ...]:
-        """The ids of the groups in the release."""
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the groups in the release, whether they are counted or left out."""
         return tuple(f"{self.codelist}.{group}" for group in self.groups)
 
 
@@ -224,6 +256,7 @@ class Indicator(_Part):
     # About a twentieth of the country's level: less than goals ask for, and than municipalities differ by anyway.
     smallest_difference: float = Field(default=0.0, ge=0.0)
     counterweights: tuple[str, ...] = ()  # indicators that would tell if this one improved at others' cost
+    is_told_of_single_municipalities: bool = True  # False: of one municipality alone it is too uncertain, and refused
     confidence: Confidence  # of the definition: does an authority's text stand behind it?
     author: str
     checker_role: CheckerRole  # the knowledge a checker needs who is not the author
@@ -240,8 +273,18 @@ class Indicator(_Part):
 
     @property
     def group_ids(self) -> tuple[str, ...]:
-        """Diagnosis groups of the cube that the numerator adds up; `all` when every diagnosis counts."""
-        return self.diagnoses.group_ids if self.diagnoses else ("all",)
+        """Diagnosis groups of the cube that the numerator adds up; `all` when every diagnosis counts, or most do."""
+        return self.diagnoses.ids if self.diagnoses and not self.diagnoses.are_left_out else ("all",)
+
+    @property
+    def left_out_ids(self) -> tuple[str, ...]:
+        """Diagnosis groups that are taken away from every diagnosis."""
+        return self.diagnoses.ids if self.diagnoses and self.diagnoses.are_left_out else ()
+
+    @property
+    def counted_groups(self) -> tuple[str, ...]:
+        """What `kpis.counts.cube` is asked for: the groups that are added up, then those taken away, with a minus."""
+        return (*self.group_ids, *(f"-{group}" for group in self.left_out_ids))
 
     @property
     def breakdowns(self) -> tuple[str, ...]:
@@ -294,7 +337,7 @@ def _faults_of_counts(indicator: Indicator) -> list[str]:
     expected: dict[Kind, bool] = {
         "rate": denominator.name == "person_years" and numerator.table != "population",
         "proportion": denominator.table == numerator.table != "population",
-        "ratio": numerator.table == "municipality_month" or denominator.table == numerator.table == "goal",
+        "ratio": numerator.table in ("municipality_month", "welfare") or denominator.table == numerator.table == "goal",
         "median": indicator.numerator == indicator.denominator and numerator.name == "n_place_stay",
     }
     if not expected[indicator.kind]:
@@ -305,6 +348,10 @@ def _faults_of_counts(indicator: Indicator) -> list[str]:
         faults.append("disclosure.measure: must be a measure of municipality_month")
     if indicator.diagnoses and numerator.table != "cube":
         faults.append(f"diagnoses: {numerator.name} does not carry diagnoses")
+    if indicator.diagnoses and indicator.diagnoses.are_left_out and indicator.kind != "proportion":
+        faults.append("diagnoses.are_left_out: only a proportion can leave diagnoses out; name those that count")
+    if numerator.statbank and numerator.statbank.age_from not in (None, indicator.population.age_from):
+        faults.append(f"population.age_from: {numerator.name} counts from the age of {numerator.statbank.age_from}")
     if indicator.standard and not (indicator.kind == "rate" and numerator.table == "cube"):
         faults.append("standard: only rates of cube measures carry the age and sex that it needs")
     return faults
@@ -355,8 +402,8 @@ def read_indicators(files: list[Traversable]) -> Mapping[str, Indicator]:
     for indicator in read:
         faults.extend(
             f"{indicator.id}.toml: diagnoses: {_unknown(group, group_ids)}"
-            for group in indicator.group_ids
-            if indicator.diagnoses and group not in group_ids
+            for group in (indicator.diagnoses.ids if indicator.diagnoses else ())
+            if group not in group_ids
         )
     if faults:
         raise IndicatorError("\n".join(faults))

@@ -21,15 +21,15 @@ _RULE = re.compile(r"\b([A-Z])\d+\b")
 _ALWAYS = {"V", "D"}  # provisional months and refused files concern every figure
 
 
-def statements_behind(sql: Mapping[str, str], indicator: Indicator) -> dict[str, str]:
-    """The parts of a manifest's SQL files, in their order, that the counts of an indicator need: name → text.
+def statements_behind(sql: Mapping[str, str], *indicators: Indicator) -> dict[str, str]:
+    """The parts of a manifest's SQL files, in their order, that the counts of indicators need: name → text.
 
     Found from the end: the statements that make the table of a measure, and those that make a table these mention.
     """
     statements = [(name, text) for name, whole in sql.items() for text in _END.split(whole) if text.strip()]
     makes = [{found[1] or found[2] for found in _CREATED.finditer(_bare(text))} for _, text in statements]
     mentions = [set(re.findall(r"\w+", _bare(text))) for _, text in statements]
-    tables = {_TARGETS[measure.table] for measure in indicator.measures}
+    tables = {_TARGETS[measure.table] for indicator in indicators for measure in indicator.measures}
     wanted: set[int] = set()
     while new := {at for at, made in enumerate(makes) if made & tables} - wanted:
         wanted |= new
@@ -41,9 +41,10 @@ def statements_behind(sql: Mapping[str, str], indicator: Indicator) -> dict[str,
     return {name: "\n\n".join(texts) for name, texts in parts.items()}
 
 
-def code_behind(code: Mapping[str, str], indicator: Indicator) -> dict[str, str]:
+def code_behind(code: Mapping[str, str], *indicators: Indicator) -> dict[str, str]:
     """The modules of a manifest that make contacts into counts: file → text; none where none is counted."""
-    is_counted = any("lpr_contacts" in measure.deliveries for measure in indicator.measures)
+    measures = [measure for indicator in indicators for measure in indicator.measures]
+    is_counted = any("lpr_contacts" in measure.deliveries for measure in measures)
     return dict(code) if is_counted else {}
 
 

@@ -5,7 +5,7 @@ because it is counted otherwise is neither. Readers must meet the three apart.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,33 @@ def revisions(
         },
         schema=REVISIONS,
     )
+
+
+CHANGES = pl.Schema(
+    {
+        "indicator": pl.String,
+        "level": pl.String,
+        "area_code": pl.String,
+        "area_name": pl.String,
+        "period": pl.String,
+        "group": pl.String,
+        "before": pl.Float64,  # value as the earlier release had it; null where it had none
+        "after": pl.Float64,
+        "before_status": pl.String,  # of `evaluate.STATUSES`
+        "after_status": pl.String,
+    }
+)
+
+
+def changes(before: Release, after: Release, queries: Sequence[Query]) -> pl.DataFrame:
+    """Return every row of queries by both releases, the columns of CHANGES, in the order of the queries."""
+    key = ["indicator", "level", "area_code", "period", "group"]
+    now = pl.concat([evaluate(after, query) for query in queries])
+    then = pl.concat([evaluate(before, query) for query in queries])
+    found = now.select(*key, "area_name", after="value", after_status="status").join(
+        then.select(*key, before="value", before_status="status"), on=key, maintain_order="left"
+    )
+    return found.select(CHANGES.names())
 
 
 _WORDING = ("da", "en", "source")

@@ -189,9 +189,12 @@ def _texts() -> dict[str, Any]:
 
 
 def has_potential(indicator: Indicator) -> bool:
-    """Whether an indicator has a direction and countable events, so that a potential can be worked out."""
+    """Whether an indicator has a direction and countable events, so that a potential can be worked out.
+
+    And whether it is told of single municipalities: each is measured against the target by itself.
+    """
     is_counted = indicator.kind in ("rate", "proportion") or indicator.denominator.measure == "person_years"
-    return indicator.better != "neither" and is_counted
+    return indicator.better != "neither" and is_counted and indicator.is_told_of_single_municipalities
 
 
 def _check(indicator: Indicator, capture: float) -> None:
@@ -199,7 +202,7 @@ def _check(indicator: Indicator, capture: float) -> None:
         raise QueryError(f"capture is {capture}; it is the share of the distance that is won, from 0 to 1.")
     if not has_potential(indicator):
         raise QueryError(
-            f"{indicator.id} has no potential: it needs a direction and countable events. "
+            f"{indicator.id} has no potential: it needs a direction, countable events and figures of municipalities. "
             "Ask for a rate or a proportion where lower or higher is better."
         )
 

@@ -32,13 +32,6 @@ def is_rounded(measure: Measure) -> bool:
     return measure.table in ("cube", "municipality_month") and measure.name not in EXACT
 
 
-def in_short(release: Release) -> str:
-    """How the counts of a release are protected, in a word or two for every row of a file."""
-    told = release.manifest["protection"]
-    base = f", base {told['base']}" if told.get("base", 1) > 1 else ""
-    return f"{told.get('method', 'none')}{base}"
-
-
 def chain_variance(release: Release) -> float:
     """Error variance of one run, in events²; 0 in a release that is not protected."""
     return float(release.manifest["protection"].get("chain_variance", 0))

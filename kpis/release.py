@@ -14,11 +14,15 @@ The contract of the tables stands in `release.toml`. How to use it:
 import functools
 import json
 import logging
+import re
 import threading
 import time
 import tomllib
 import weakref
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
@@ -45,6 +49,9 @@ REQUIRED_MANIFEST_KEYS = (
     "protection",
 )
 
+RELEASE_ID = re.compile(r"v[0-9A-Za-z-]{1,60}")
+"""What an id looks like; it is the name of the file without its ending."""
+
 _RECHECK_SECONDS = 2.0  # a new release must be seen within 5 s; looking costs one read of a one-line file
 _log = logging.getLogger(__name__)
 
@@ -55,6 +62,18 @@ class ReleaseError(Exception):
 
 class NoRelease(ReleaseError):
     """The data folder holds no published release at all."""
+
+
+class QueryTooSlow(Exception):
+    """A query took longer than `QUERY_SECONDS` and was broken off; nothing is wrong with the release."""
+
+
+QUERY_SECONDS: ContextVar[float | None] = ContextVar("QUERY_SECONDS", default=None)
+"""After how long a query is broken off, in seconds; None = never. A server sets it where it answers others."""
+
+
+class NoSuchRelease(ReleaseError):
+    """The release that was asked for by its id is not kept, or not to be shown beside the current one."""
 
 
 @dataclass(frozen=True, eq=False)  # identity: two openings of one file are two releases to a cache
@@ -69,9 +88,10 @@ class Release:
     def sql(self, query: str, **params: object) -> pl.DataFrame:
         """Rows of `query` over the contract's tables. Parameters are written `$name` in the query.
 
-        Integer sums need `::bigint` in the query, else DuckDB widens them to decimals.
+        Integer sums need `::bigint` in the query, else DuckDB widens them to decimals. Raises QueryTooSlow where
+        `QUERY_SECONDS` is set and have passed.
         """
-        return _query(self._connection, query, params)
+        return _query(self._connection, query, params, QUERY_SECONDS.get())
 
     def date(self, key: str) -> date:
         """A date of the manifest: `data_from` and `provisional_from` are first days of months,
@@ -158,13 +178,68 @@ def release_before(release: Release) -> Release | None:
         if path.name >= release.path.name:
             continue
         try:
-            found = open_file(path)
+            found = _earlier(path)
         except ReleaseError as error:
             _log.warning("%s", error)
             continue
-        if found.manifest["protection"]["method"] != "none" or release.manifest["protection"]["method"] == "none":
+        if _may_stand_beside(found, release):
             return found
     return None
+
+
+def kept_releases(data_dir: Path) -> list[str]:
+    """The ids of the releases that can be asked for by name: the current one first, then the kept earlier ones.
+
+    Whether an earlier one is sound and may be shown is seen when it is opened (`kept_release`). Raises NoRelease or
+    ReleaseError as `current_release` does.
+    """
+    current = current_release(data_dir)
+    names = (path.stem for path in _releases_dir(data_dir).glob("v*.duckdb"))
+    return [current.id, *sorted((name for name in names if name < current.path.stem), reverse=True)]
+
+
+def kept_release(data_dir: Path, release_id: str) -> Release:
+    """The release of that id: the current one, or an earlier one that is still kept; opened once and remembered.
+
+    Newer ones than the current were rolled back by somebody, and an unprotected one is never shown beside a protected
+    one. Raises NoSuchRelease for these and for one that is not kept or is damaged, else as `current_release` does.
+    """
+    current = current_release(data_dir)
+    if release_id == current.id:
+        return current
+    path = _releases_dir(data_dir) / f"{release_id}.duckdb"
+    if not RELEASE_ID.fullmatch(release_id) or release_id > current.path.stem or not path.is_file():
+        kept = ", ".join(kept_releases(data_dir))
+        raise NoSuchRelease(f"Release {release_id[:60]!r} is not kept. Kept are: {kept}.")
+    try:
+        found = _earlier(path)
+    except ReleaseError as error:
+        _log.warning("%s", error)
+        raise NoSuchRelease(f"Release {release_id!r} is damaged and cannot be shown.") from error
+    if not _may_stand_beside(found, current):
+        raise NoSuchRelease(f"Release {release_id!r} is unprotected and is not shown beside a protected one.")
+    return found
+
+
+def _may_stand_beside(earlier: Release, release: Release) -> bool:
+    return earlier.manifest["protection"]["method"] != "none" or release.manifest["protection"]["method"] == "none"
+
+
+_MOST_EARLIER = 3  # open beside the current one: each holds its counts in memory once it was looked at
+_earlier_ones: OrderedDict[tuple[Path, int], Release] = OrderedDict()
+_earlier_lock = threading.Lock()
+
+
+def _earlier(path: Path) -> Release:
+    """An earlier release, opened once for all who ask; the one that was not asked for longest is let go first."""
+    with _earlier_lock:
+        key = (path.resolve(), path.stat().st_mtime_ns if path.is_file() else 0)
+        if key not in _earlier_ones:
+            _earlier_ones[key] = open_file(path)
+            while len(_earlier_ones) > _MOST_EARLIER:
+                _earlier_ones.popitem(last=False)
+        _earlier_ones.move_to_end(key)
+        return _earlier_ones[key]
 
 
 def _looked_at(data_dir: Path) -> _Watch:
@@ -255,8 +330,7 @@ def open_file(path: Path) -> Release:
             "lock_configuration = true",
         ):
             connection.execute(f"set {setting}")
-        _check_contract(connection, path)
-        _read_everything(connection)
+        _read_everything(connection, _check_contract(connection, path))
         manifest = _read_manifest(connection, path)
     except duckdb.Error as error:
         connection.close()
@@ -270,17 +344,37 @@ def open_file(path: Path) -> Release:
     return Release(id=manifest["release_id"], path=path, manifest=manifest, _connection=connection)
 
 
-def _query(connection: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, object]) -> pl.DataFrame:
+def _query(
+    connection: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, object], seconds: float | None = None
+) -> pl.DataFrame:
     # One cursor per call: results stream and own their connection, so that two threads would collide on one.
     cursor = connection.cursor()
     try:
         cursor.execute("use release")  # a cursor does not inherit it
-        return cursor.sql(query, params=dict(params) or None).pl()
+        with _broken_off_after(seconds, cursor):
+            return cursor.sql(query, params=dict(params) or None).pl()
     finally:
         cursor.close()
 
 
-def _check_contract(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+@contextmanager
+def _broken_off_after(seconds: float | None, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, cursor.interrupt)
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise QueryTooSlow(f"a query took more than {seconds:g} s") from error
+    finally:
+        timer.cancel()
+        timer.join()  # an interrupt must not meet a cursor that is closed
+
+
+def _check_contract(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, dict[str, str]]:
+    """The columns of every table, name → type, when they follow the contract. Columns that came later may lack."""
     found: dict[str, dict[str, str]] = {}
     for table, column, data_type in _query(
         connection,
@@ -292,25 +386,27 @@ def _check_contract(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     faults = []
     for table, definition in CONTRACT["tables"].items():
         expected = list(definition["columns"].items())
+        older = [column for column in expected if column[0] not in definition.get("added", ())]
         if table not in found:
             faults.append(f"table {table} is missing")
-        elif list(found[table].items()) != expected:
+        elif list(found[table].items()) not in (expected, older):
             faults.append(f"table {table} has {_listed(found[table].items())}, expected {_listed(expected)}")
     if faults:
         raise ReleaseError(
             f"{path}: does not follow kpis/release.toml: {'; '.join(faults)}. "
             "It was made by another version; build and publish again."
         )
+    return found
 
 
 def _listed(columns: Any) -> str:
     return "(" + ", ".join(f"{name} {data_type}" for name, data_type in columns) + ")"
 
 
-def _read_everything(connection: duckdb.DuckDBPyConnection) -> None:
+def _read_everything(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, str]]) -> None:
     """Touch every block once: DuckDB verifies checksums on reading, and a broken block is better met now."""
-    for table, definition in CONTRACT["tables"].items():
-        columns = ", ".join(definition["columns"])
+    for table in CONTRACT["tables"]:
+        columns = ", ".join(tables[table])
         _query(connection, f"select count(*), bit_xor(hash({columns})) from {table}", {})
 
 

@@ -58,8 +58,10 @@ def _runs(query: Query, count: Count, period: Period) -> int:
     groups = 1 if query.by == "group" else len(indicator.group_ids)
     bands = range(len(AGE_BANDS))[indicator.population.bands]
     sexes = 1 if query.by == "sex" or indicator.population.sex else 2
-    # A single band has the same runs whichever it is.
-    return protection.cube_runs(bands[:1] if query.by == "age" else bands, sexes, period, groups)
+    if query.by == "age":
+        bands = bands[:1]  # a single band has the same runs whichever it is
+    # What is left out is rounded by itself.
+    return sum(protection.cube_runs(bands, sexes, period, n) for n in (groups, len(indicator.left_out_ids)) if n)
 
 
 def scope_runs(scope: Scope, period: Period) -> int:
@@ -74,7 +76,9 @@ def scope_runs(scope: Scope, period: Period) -> int:
         for group in codelist.groups
     }
     left = [{codes.get(name, name) for name in groups} for groups in scope.by_band]
-    added_up = {frozenset(codes.get(name, name) for name in one.group_ids) for one in load_indicators().values()}
+    known = load_indicators().values()
+    added_up = {frozenset(codes.get(name, name) for name in one.group_ids) for one in known}
+    added_up |= {frozenset(f"-{name}" for name in one.left_out_ids) for one in known if one.left_out_ids}
     singles = {frozenset([group]) for groups in left for group in groups}
     sexes = len(range(*scope.sexes.indices(len(SEXES))))
     runs = 0

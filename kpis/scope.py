@@ -38,7 +38,7 @@ class Scope:
 def single_scope(indicator: Indicator) -> Scope:
     """What one indicator counts."""
     counted = range(len(AGE_BANDS))[indicator.population.bands]
-    by_band = tuple(indicator.group_ids if band in counted else () for band in range(len(AGE_BANDS)))
+    by_band = tuple(indicator.counted_groups if band in counted else () for band in range(len(AGE_BANDS)))
     return Scope(indicator.numerator.measure, indicator.denominator.measure, by_band, indicator.population.sexes)
 
 

@@ -67,9 +67,11 @@ def tally(release: Release, query: Query, grid: Grid, count: Count) -> npt.NDArr
         case _ if query.by == "group":
             dense = [counts.cube(release, measure.name, (group,)) for group in indicator.group_ids]
         case _:
-            dense = [counts.cube(release, measure.name, indicator.group_ids)]
+            dense = [counts.cube(release, measure.name, indicator.counted_groups)]
     people = np.s_[:, :, indicator.population.sexes, indicator.population.bands]
     total = into_strata(query, np.stack([grid.total(array[people]) for array in dense], axis=2))
+    if indicator.left_out_ids:  # rounded by itself, so that it may be more than the whole in the smallest cells
+        total = np.where(total.sum(axis=-1, keepdims=True) < 0, 0, total)
     return total / 12 if measure.name == "person_years" else total  # a month of a person is a twelfth of a year
 
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from kpis.compare import Better, category_of_z
 from kpis.dispersion import Dispersion
-from kpis.effect import Effect
 from kpis.process import ProcessChart
 from kpis.rates import LEVEL_95, StrArray
 
@@ -74,9 +73,10 @@ VOCABULARY: tuple[Verdict, ...] = (
     Verdict("on_track", "✓→", "good", False, "på vej mod målet", "on track"),
     Verdict("perhaps_behind", "(✗→)", "calm", False, "måske bagefter planen", "perhaps behind the plan"),
     Verdict("behind", "✗→", "bad", False, "bagefter planen", "behind the plan"),
-    # an intervention
-    Verdict("works", "✓↗", "good", False, "virker efter hensigten", "works as intended"),
-    Verdict("works_against", "✗↘", "bad_strong", True, "virker mod hensigten", "works against its aim"),
+    # an intervention (kpis.effect_assessment)
+    Verdict("fall", "↘↘", "neutral_strong", True, "tydeligt fald", "clear fall"),
+    Verdict("perhaps_fall", "(↘)", "neutral", False, "muligt fald", "possible fall"),
+    Verdict("rise", "↗↗", "neutral_strong", True, "tydelig stigning", "clear rise"),
     # anything
     Verdict("cannot_tell", "?", "muted", False, "kan ikke afgøres", "cannot tell"),
     Verdict("not_assessed", "·", "muted", False, "ikke vurderet", "not assessed"),
@@ -101,7 +101,6 @@ REASONS: tuple[Reason, ...] = (
     Reason("no_baseline", "målets udgangspunkt mangler", "the baseline of the goal is missing"),
     Reason("no_direction", "hverken højt eller lavt er godt i sig selv", "neither high nor low is good in itself"),
     Reason("unknown", "området eller indikatoren kendes ikke", "the area or the indicator is not known"),
-    Reason("wide_interval", "usikkerheden er for stor", "the uncertainty is too large"),
 )
 BY_ID = {verdict.id: verdict for verdict in VOCABULARY}
 
@@ -194,17 +193,3 @@ def judge_path(status: StrArray) -> Verdicts:
         "not_assessed",
     )
     return Verdicts(word, np.where(word == "not_assessed", "no_data", ""))
-
-
-def judge_effect(effect: Effect, better: Better, no_effect: float = 1.0) -> Verdicts:
-    """An intervention: "works" or "works_against" where the interval leaves out `no_effect`.
-
-    `no_effect` is 1 for ratios and 0 for differences. Anything else is "cannot_tell": an interval that covers
-    no effect does not show that there is none. Raises ValueError for an indicator without a direction.
-    """
-    if better == "neither":
-        raise ValueError('better is "neither"; an intervention is judged by a direction: "lower" or "higher"')
-    is_lower, is_higher = effect.upper < no_effect, effect.lower > no_effect
-    is_good, is_bad = (is_lower, is_higher) if better == "lower" else (is_higher, is_lower)
-    word = "works" if is_good else "works_against" if is_bad else "cannot_tell"
-    return Verdicts(np.array(word), np.array("wide_interval" if word == "cannot_tell" else ""))

@@ -94,10 +94,12 @@ def tiny_release(
 
 
 def to_frame(table: str, rows: Rows) -> pl.DataFrame:
-    """`rows` with the columns and types of the contract; a column that is not there is an error."""
+    """`rows` with the columns and types of the contract; only columns that came later may be left out at the end."""
     schema = {column: _TYPES[kind] for column, kind in CONTRACT["tables"][table]["columns"].items()}
     if isinstance(rows, pl.DataFrame):
         return rows.select(pl.col(column).cast(kind) for column, kind in schema.items())
+    added = CONTRACT["tables"][table].get("added", ())
+    rows = [row if len(row) == len(schema) else (*row, *[None] * len(added)) for row in rows]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -158,6 +160,17 @@ _ACUTE_65 = {
 }
 
 
+# Drawn apart, so that the others are the same with and without them.
+_PSYCHIATRIC_65 = {
+    "psychiatry.organic": 2.0,
+    "psychiatry.substance": 4.0,
+    "psychiatry.psychosis": 6.0,
+    "psychiatry.mood": 5.0,
+    "psychiatry.anxiety_stress": 4.0,
+    "psychiatry.other": 3.0,
+}
+
+
 @cache
 def _country(seed: int) -> dict[str, pl.DataFrame]:
     random = np.random.default_rng(seed)
@@ -172,7 +185,12 @@ def _country(seed: int) -> dict[str, pl.DataFrame]:
         "population": population,
         "standard_population": reference.standard_population(),
         "diagnosis_group": diagnosis_groups(),
-        "cube": _cube(random, codes, months, persons),
+        "cube": pl.concat(
+            [
+                _cube(random, codes, months, persons, _ACUTE_65),
+                _cube(np.random.default_rng(seed + 1), codes, months, persons, _PSYCHIATRIC_65),
+            ]
+        ),
         "municipality_month": _municipality_month(random, codes, months, persons, has_places),
         "coverage": _coverage(codes, has_places),
         "goal": to_frame(
@@ -196,7 +214,7 @@ def _country(seed: int) -> dict[str, pl.DataFrame]:
             "intervention",
             [
                 (
-                    "i1",
+                    "IND-01",
                     "Akutteam i Hjørring",
                     "municipality",
                     "0860",
@@ -210,7 +228,7 @@ def _country(seed: int) -> dict[str, pl.DataFrame]:
         ),
         "service": _services(codes, has_places),
         "length_of_stay": _length_of_stay(),
-        "welfare": _home_visits(codes, persons),
+        "welfare": _welfare(codes, persons),
         "official_figure": to_frame(
             "official_figure",
             [("preventable_admissions_65plus", "region", "1084", "2023", None, None, 71.0, "Region Hovedstaden")],
@@ -251,14 +269,16 @@ def _rounded(random: np.random.Generator, counts: np.ndarray) -> np.ndarray:
     return (np.floor(counts / BASE + random.random(counts.shape)) * BASE).astype(np.int64)
 
 
-def _cube(random: np.random.Generator, codes: pl.Series, months: list[date], persons: np.ndarray) -> pl.DataFrame:
+def _cube(
+    random: np.random.Generator, codes: pl.Series, months: list[date], persons: np.ndarray, rates: Mapping[str, float]
+) -> pl.DataFrame:
     by_age = np.interp(np.array(AGE_BANDS), [0, 18, 40, 65, 75, 90], [0.3, 0.2, 0.3, 0.7, 1.1, 2.0])
     level = np.exp(random.normal(0, 0.15, len(codes)))[:, None, None, None]
     season = 1 + 0.1 * np.cos(2 * np.pi * (np.arange(len(months)) % 12) / 12)[:, None, None]
     at_risk = persons[:, None] / 12_000 * by_age * level * season
     last_followed = sum(add_months(month, 1) + timedelta(days=30) <= AS_OF for month in months)
     frames = []
-    for group, per_thousand in _ACUTE_65.items():
+    for group, per_thousand in rates.items():
         acute = random.poisson(at_risk * per_thousand)
         planned = random.poisson(acute * 0.2)
         short = random.binomial(acute, 0.35)
@@ -353,18 +373,34 @@ def _length_of_stay() -> pl.DataFrame:
         for region in ("1081", "1082", "1083", "1084", "1085")
         for year in range(DATA_FROM.year, AS_OF.year)
         for age_from, days in ((0, 2), (18, 4), (65, 6))
-        for group in _ACUTE_65
+        for group in (*_ACUTE_65, *_PSYCHIATRIC_65)
     ]
     return to_frame("length_of_stay", rows)
 
 
-def _home_visits(codes: pl.Series, persons: np.ndarray) -> pl.DataFrame:
-    """One in five of the citizens of 75 and over was visited, every year."""
-    older = persons[:, :, AGE_BANDS.index(75) :].sum(axis=(1, 2))
-    rows = [
-        (code, str(year), "AED10A", "preventive_home_visits", float(round(number / 5)))
-        for code, number in zip(codes, older, strict=True)
-        for year in range(DATA_FROM.year, AS_OF.year)
+def _welfare(codes: pl.Series, persons: np.ndarray) -> pl.DataFrame:
+    """The same shares of the citizens every year: one in five of 75 and over was visited, one in ten of 65 and over …"""
+    told = (
+        ("AED10A", "preventive_home_visits", 75, 0.2),
+        ("HJEMSYG", "home_nursing;age=65-69", 65, 0.02),
+        ("HJEMSYG", "home_nursing;age=70-125", 65, 0.08),
+        ("HJEMSYG2", "home_nursing_days;age=65-125", 65, 9.0),
+        ("AED06", "home_help;age=65-66", 65, 0.01),
+        ("AED06", "home_help;age=67-125", 65, 0.1),
+        ("REHAB19", "rehabilitation;age=65-125", 65, 0.02),
+        ("RESP01", "elderly_care_places;service=plejeboliger", 80, 0.14),
+        ("RESP01", "elderly_care_places;service=almene_aeldreboliger", 80, 0.1),
+        ("AED16", "care_home_waiting;unit=general_list", 80, 0.01),
+    )
+    years = range(DATA_FROM.year, AS_OF.year)
+    rows: list[tuple[Any, ...]] = [
+        (code, str(year), table, measure, float(round(number * share)))
+        for table, measure, age, share in told
+        for code, number in zip(codes, persons[:, :, AGE_BANDS.index(age) :].sum(axis=(1, 2)), strict=True)
+        for year in years
+    ]
+    rows += [
+        (code, str(year), "AED16", "care_home_waiting;unit=waiting_days", 30.0) for code in codes for year in years
     ]
     return to_frame("welfare", rows)
 

@@ -17,7 +17,7 @@ ROOMS = {
     "dash_bootstrap_components": (),  # pages are plain HTML and drawings: neither its scripts nor those of plotly are sent
     "flask": ("dashboard/",),
     "plotly": (),
-    "xlsxwriter": ("etl/template.py", "etl/synthetic/", "kpis/export.py"),
+    "xlsxwriter": ("etl/template.py", "etl/synthetic/", "kpis/export.py", "dashboard/papers/charts.py"),
 }
 
 

@@ -7,6 +7,7 @@ from dash import html
 
 from dashboard.components.attributes import aria, data
 from dashboard.components.markup import Input, Tag
+from dashboard.words import Words
 
 LONGEST_SEARCH = 80
 
@@ -78,3 +79,9 @@ def search_form(
         role="search",
         className="find",
     )
+
+
+def letters_button(words: Words) -> html.P:
+    """Return the switch for keys that are letters; ``assets/2_own/meeting.js`` shows and remembers how it stands."""
+    text = words("meeting.shortcuts")
+    return html.P(html.Button(text, type="button", className="btn letters", **data(key="letters")))

@@ -9,10 +9,12 @@ from dash import html
 from dashboard.components.attributes import aria
 from dashboard.components.figure import figure_block
 from dashboard.components.svg import Svg
-from dashboard.figures.svg import NARROW, WIDE
+from dashboard.figures.numbers import Numbers
+from dashboard.figures.svg import NARROW, WALL, WIDE
 from dashboard.selection import Selection
 from dashboard.words import Words
 
+PICTURES = ("svg", "png")
 FOR_SCREEN = "svg for-screen"
 """Class of the drawing that a picture is made of."""
 
@@ -27,27 +29,36 @@ def drawing_block(
     selection: Selection,
     words: Words,
     heading: type[html.H2 | html.H3] = html.H2,
+    numbers: Numbers | None = None,
 ) -> html.Figure:
     """Return the figure ``name`` of the page that is selected.
 
-    ``draw`` makes the drawing for a width; the style sheet shows the one there is room for. ``legend``: marks and
-    what they mean. ``actions`` are links beside the one to the picture (``dashboard.pictures``). ``heading`` is
-    H3 under the heading of a section.
+    ``draw`` makes the drawing for a width; the style sheet shows the one there is room for, and a meeting the one for
+    its wall. ``legend``: marks and what they mean. ``actions`` are links beside the one to the picture
+    (``dashboard.papers``). ``heading`` is H3 under the heading of a section. ``numbers`` are those that are drawn;
+    without them slides show a picture.
     """
     parts: list[Any] = [
-        html.Div([Svg(draw(WIDE), className=FOR_SCREEN), Svg(draw(NARROW), className="svg for-phone")]),
+        html.Div(
+            [
+                Svg(draw(WALL if selection.meeting else WIDE), className=FOR_SCREEN, numbers=numbers),
+                Svg(draw(NARROW), className="svg for-phone"),
+            ]
+        ),
     ]
     if legend:
         items = [html.Li([Svg(mark), text]) for mark, text in legend]
         parts.append(html.Ul(items, className="legend", **aria(label=words("figure.legend"))))
-    picture = html.A(words("figure.svg"), href=picture_address(name, selection), download="")
+    pictures = [
+        html.A(words(f"figure.{kind}"), href=picture_address(name, selection, kind), download="") for kind in PICTURES
+    ]
     block = figure_block(
-        sentence, html.Div(parts), twin, [picture, *actions], words, as_table=selection.view == "table"
+        sentence, html.Div(parts), twin, [*pictures, *actions], words, as_table=selection.view == "table"
     )
     _, *below = block.children
     return html.Figure([html.Figcaption(heading(sentence)), *below], id=name)
 
 
-def picture_address(name: str, selection: Selection) -> str:
-    """Return where the figure ``name`` of a view is had as a picture."""
-    return f"/billede/{name}.svg?{urlencode({'adresse': selection.to_url()})}"
+def picture_address(name: str, selection: Selection, kind: str) -> str:
+    """Return where the figure ``name`` of a view is had as a picture of a kind of PICTURES."""
+    return f"/billede/{name}.{kind}?{urlencode({'adresse': selection.to_url()})}"

@@ -4,6 +4,7 @@ from typing import Any
 
 from dash import html
 
+from dashboard.components.tree import classes, first_of_class
 from dashboard.words import Words
 
 
@@ -14,3 +15,10 @@ def figure_block(sentence: str, chart: Any, twin: Any, actions: list[Any], words
         return html.Figure([heading, twin, html.Div(actions, className="actions")])
     details = html.Details([html.Summary(words("figure.as_table")), twin])
     return html.Figure([heading, chart, html.Div(actions, className="actions"), details])
+
+
+def drawn_parts(figure: html.Figure) -> tuple[list[Any], Any]:
+    """Return of a figure what is drawn, with its legend, and the table behind it (None where there is none)."""
+    beside = (html.Figcaption, html.Details)
+    drawn = [part for part in figure.children if not isinstance(part, beside) and "actions" not in classes(part)]
+    return drawn, first_of_class(figure, "scroll")

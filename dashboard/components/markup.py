@@ -32,7 +32,7 @@ class Tag:
 
     __slots__ = ("attributes", "children", "name")
 
-    def __init__(self, name: str, children: Any = None, **attributes: str | bool | None) -> None:
+    def __init__(self, name: str, children: Any = None, /, **attributes: str | bool | None) -> None:
         self.name, self.children, self.attributes = name, children, attributes
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import polars as pl
 
 from dashboard.figures.scale import Scale, ticks
-from dashboard.figures.svg import NARROW, WIDE, dot, drawing, line, ornament, path, text
+from dashboard.figures.svg import NARROW, WALL, WIDE, dot, drawing, line, ornament, path, text
 from dashboard.words import Words
 
-NAMED_UP_TO = 30
+NAMED_UP_TO, NAMED_ON_A_WALL = 30, 11
 """So many areas still get a line and a name each; more are drawn side by side."""
 _ROW = 30.0
-_HEIGHT = {WIDE: 350.0, NARROW: 330.0}
+_ROOM_FOR_A_NAME = 150.0
+_HEIGHT = {WIDE: 350.0, NARROW: 330.0, WALL: 320.0}
 _RADIUS = {"own": 6.5, "group": 4.5, "others": 3.4}
 
 Row = dict[str, Any]
@@ -38,7 +39,7 @@ def caterpillar(
     shown = list(estimates.drop_nulls("value").sort("value", "area_name").iter_rows(named=True))
     kinds = ["own" if r["area_code"] == own else "group" if r["area_code"] in group else "others" for r in shown]
     low, high = _span(shown, country)
-    draw = _list if len(shown) <= NAMED_UP_TO else _side_by_side
+    draw = _list if len(shown) <= (NAMED_ON_A_WALL if width == WALL else NAMED_UP_TO) else _side_by_side
     return draw(shown, kinds, low, high, country, axis_title, digits, label, words, width)
 
 
@@ -69,11 +70,11 @@ def _side_by_side(
     words: Words,
     width: int,
 ) -> str:
-    is_wide, height = width == WIDE, _HEIGHT[width]
+    is_wide, height = width != NARROW, _HEIGHT[width]
     steps, tick_digits = ticks(low, high, 6)
     written = [words.number(step, tick_digits) for step in steps]
     left, right = 14 + 7.4 * max(map(len, written)), width - (110.0 if is_wide else 8.0)
-    top, bottom = 44.0, height - 12.0
+    top, bottom = 44.0, height - (28.0 if width == WALL else 12.0)
     x = Scale(-1, len(shown), left, right)
     y = Scale(steps[0], steps[-1], bottom, top)
     parts = [text(0, 14, axis_title, "d-label")]
@@ -107,7 +108,23 @@ def _side_by_side(
             path([(x(place), start - 2), (x(place), max(start - 14, top - 12))], "d-lead"),
             text(x(place), max(start - 19, top - 16), row["area_name"], "d-label-own", "end" if is_late else "start"),
         ]
+    if width == WALL:  # who cannot point at a mark is told the ends
+        parts += _named_ends(shown, kinds, x, y)
     return drawing(width, height, label, parts)
+
+
+def _named_ends(shown: list[Row], kinds: list[str], x: Scale, y: Scale) -> list[str]:
+    """Name the lowest and the highest area, each where there is nothing else; the own area has its name already."""
+    first, last = shown[0], shown[-1]
+    low = first["lower"] if first["lower"] is not None else first["value"]
+    high = last["upper"] if last["upper"] is not None else last["value"]
+    parts = []
+    if kinds[0] != "own":
+        parts.append(text(x(0), y(low) + 18, first["area_name"], "d-label-ink"))
+    own = x(kinds.index("own")) if "own" in kinds else x.start
+    if x(len(shown) - 1) - own > _ROOM_FOR_A_NAME:
+        parts.append(text(x(len(shown) - 1), y(high) - 8, last["area_name"], "d-label-ink", "end"))
+    return parts
 
 
 def _list(
@@ -122,9 +139,11 @@ def _list(
     words: Words,
     width: int,
 ) -> str:
-    is_wide = width == WIDE
-    row_height = _ROW if is_wide else 44.0
+    is_wide = width != NARROW
     top = 26.0 if country else 6.0
+    row_height = _ROW if is_wide else 44.0
+    if width == WALL:
+        row_height = min(row_height, (_HEIGHT[WALL] - top - 46) / len(shown))
     bottom = top + row_height * len(shown)
     steps, tick_digits = ticks(low, high, 7 if is_wide else 4)
     x = Scale(steps[0], steps[-1], *((250.0, width - 150.0) if is_wide else (10.0, width - 14.0)))

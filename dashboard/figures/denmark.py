@@ -11,7 +11,7 @@ from functools import cache
 from itertools import pairwise
 from math import cos, radians
 
-from dashboard.figures.svg import NARROW, WIDE, drawing, ornament, shape, square, text
+from dashboard.figures.svg import NARROW, WALL, WIDE, drawing, ornament, shape, square, text
 from kpis.reference import outlines_path, tile_grid
 
 _UNITS = 1000  # of longitude's whole extent; a unit is 300 metres
@@ -35,7 +35,7 @@ class Shade:
 def outline_map(shades: Mapping[str, Shade], label: str, width: int = WIDE) -> str:
     """Draw the outlines; ``shades`` by municipality code, one that is not among them is left out."""
     shapes = _outlines()
-    size = {WIDE: 1.0, NARROW: 2.0}[width]  # on a phone the same map is a third as large, and icons must be seen
+    size = 1.0 if width == WIDE else 2.0  # on a phone and from afar the same map is small, and icons must be seen
     order = sorted(shades, key=lambda code: (shades[code].is_own, shades[code].icon != ""))
     parts = [_hatching(f"outlines-{width}")]
     for code in order:
@@ -50,7 +50,7 @@ def outline_map(shades: Mapping[str, Shade], label: str, width: int = WIDE) -> s
 
 
 def tile_map(shades: Mapping[str, Shade], label: str, width: int = WIDE) -> str:
-    """Draw the squares with the short name of each municipality and the icon of its verdict."""
+    """Draw the squares with the short name of each municipality and the icon of its verdict; on a wall the icon."""
     tiles = list(tile_grid().iter_rows(named=True))
     parts = [_hatching(f"tiles-{width}")]
     for tile in sorted(tiles, key=lambda tile: getattr(shades.get(tile["municipality_code"]), "is_own", False)):
@@ -58,11 +58,12 @@ def tile_map(shades: Mapping[str, Shade], label: str, width: int = WIDE) -> str:
         if shade is None:
             continue
         x, y = 2 + tile["column"] * _STEP, 2 + tile["row"] * _STEP
+        parts.append(square(x, y, _SIDE, *_look(shade, f"tiles-{width}")))
+        if width == WALL:
+            parts.append(text(x + _SIDE / 2, y + 34, shade.icon, f"d-tile-icon-large d-on-{shade.role}", "middle"))
+            continue
         name_at = 20 if shade.icon else 28
-        parts += [
-            square(x, y, _SIDE, *_look(shade, f"tiles-{width}")),
-            text(x + _SIDE / 2, y + name_at, tile["label"], f"d-tile-name d-on-{shade.role}", "middle"),
-        ]
+        parts.append(text(x + _SIDE / 2, y + name_at, tile["label"], f"d-tile-name d-on-{shade.role}", "middle"))
         if shade.icon:
             parts.append(text(x + _SIDE / 2, y + 39, shade.icon, f"d-tile-icon d-on-{shade.role}", "middle"))
     columns, rows = (max(tile[name] for tile in tiles) + 1 for name in ("column", "row"))
@@ -74,7 +75,7 @@ def shade_key(role: str) -> str:
     return ornament(28, 20, [_hatching(f"key-{role}"), square(5, 1, 18, *_look(Shade(role, "", ""), f"key-{role}"))])
 
 
-_ICON = {WIDE: "d-map-icon", NARROW: "d-map-icon-large"}
+_ICON = {WIDE: "d-map-icon", NARROW: "d-map-icon-large", WALL: "d-map-icon-large"}
 
 
 def _hatching(name: str) -> str:

@@ -8,11 +8,11 @@ import polars as pl
 
 from dashboard.figures.caterpillar import told
 from dashboard.figures.scale import Scale, ticks
-from dashboard.figures.svg import NARROW, WIDE, area, dot, drawing, line, ornament, path, text
+from dashboard.figures.svg import NARROW, WALL, WIDE, area, dot, drawing, line, ornament, path, text
 from dashboard.words import Words
 
-MOST_LABELS = 11  # beside the own area
-_HEIGHT = {WIDE: 440.0, NARROW: 380.0}
+MOST_LABELS = {WIDE: 11, WALL: 8}  # beside the own area
+_HEIGHT = {WIDE: 440.0, NARROW: 380.0, WALL: 320.0}
 _RADIUS = {"own": 6.5, "group": 4.5, "others": 3.6}
 
 Row = dict[str, Any]
@@ -33,10 +33,10 @@ def funnel(
     """Draw ``areas`` (columns of ``kpis.funnel.FUNNEL``, one row at least); ``country`` names the middle line.
 
     The limits are those of each area, joined up by size: rounding and overdispersion are in them. Areas beyond the
-    outer ones are named, at most eleven of them.
+    outer ones are named, the largest MOST_LABELS of them.
     """
     rows = list(areas.sort("size").iter_rows(named=True))
-    is_wide, height = width == WIDE, _HEIGHT[width]
+    is_wide, height = width != NARROW, _HEIGHT[width]
     edges = [row["value"] for row in rows]
     edges += [row[name] for row in rows[len(rows) // 20 :] for name in ("lower_998", "upper_998")]
     steps, tick_digits = ticks(max(min(edges), 0.0), max(edges), 6)
@@ -85,7 +85,7 @@ def funnel(
                 title = told(row | {"lower": None}, digits, words)
                 parts.append(dot(x(log10(row["size"])), y(row["value"]), radius, f"d-at-{kind}", title))
     outside = [row for row in rows if not row["lower_998"] <= row["value"] <= row["upper_998"]]
-    named = outside[-MOST_LABELS:] if is_wide else []
+    named = outside[-MOST_LABELS[width] :] if is_wide else []
     for row in [*named, *(row for row in rows if row["area_code"] == own and row not in named)]:
         place = x(log10(row["size"]))
         is_late = place > left + 0.8 * (right - left)

@@ -9,11 +9,11 @@ import polars as pl
 
 from dashboard.figures.scale import Scale, ticks
 from dashboard.figures.sparkline import stretches
-from dashboard.figures.svg import NARROW, WIDE, area, dot, drawing, line, marker, ornament, path, text
+from dashboard.figures.svg import NARROW, WALL, WIDE, area, dot, drawing, line, marker, ornament, path, text
 from dashboard.words import Words
 from kpis.period import breaks_within, months_between
 
-_HEIGHT = {WIDE: 330, NARROW: 300}
+_HEIGHT = {WIDE: 330, NARROW: 300, WALL: 295}
 _LANE, _LETTER = 18.0, 7.4  # height of a line of flags, and mean width of a letter of their names
 _MARKS = {
     "improvement": ("diamond", "d-signal-good"),
@@ -51,16 +51,16 @@ def process(
     """Draw ``months`` (columns as of ``dashboard.readings.Process``, oldest first; two at least have a value).
 
     No line, limit or level crosses a break or a month without a value; provisional months are dotted on hatched
-    ground. ``label`` is what is read aloud; ``width`` (WIDE or NARROW) how much room there is.
+    ground. ``label`` is what is read aloud; ``width`` (WIDE, NARROW or WALL) how much room there is.
     """
     rows = list(months.iter_rows(named=True))
     drawn = [row for row in rows if row["adjusted"] is not None]
     first, last = rows[0]["month"], rows[-1]["month"]
-    is_wide, height = width == WIDE, _HEIGHT[width]
+    is_wide, height = width != NARROW, _HEIGHT[width]
     on_path = [(month, value) for month, value in goal.months if first <= month <= last] if goal else []
     edges = [row[name] for row in drawn for name in ("adjusted", "lower_limit", "upper_limit") if row[name] is not None]
     edges += [value for _, value in on_path]
-    steps, tick_digits = ticks(min(edges), max(edges), 5 if is_wide else 4)
+    steps, tick_digits = ticks(min(edges), max(edges), 5 if width == WIDE else 4)
     tick_texts = [words.number(step, tick_digits) for step in steps]
     left = 12 + 7.4 * max(map(len, tick_texts))
     x = Scale(0, months_between(first, last) or 1, left, width - (124.0 if is_wide else 12.0))
@@ -77,11 +77,12 @@ def process(
             line(left, y(step), x.stop, y(step), "d-axis"),
             text(left - 8, y(step) + 4, written, "d-label", "end"),
         ]
-    parts += _calendar(first, last, x, bottom, is_wide, words)
-    parts += _provisional(rows, x, first, top, bottom, words)
+    parts += calendar(first, last, x, bottom, width == WIDE, words)
+    parts += provisional_ground(rows, x, first, top, bottom, words)
     for _, group in groupby((row for row in drawn if row["centre"] is not None), lambda row: row["centre"]):
         phase = list(group)
-        upper, lower = ([at(row, name) for row in phase] for name in ("upper_limit", "lower_limit"))
+        limited = [row for row in phase if row["upper_limit"] is not None]  # a month of few people has none
+        upper, lower = ([at(row, name) for row in limited] for name in ("upper_limit", "lower_limit"))
         parts += [
             area(upper + lower[::-1], "d-limits-large"),
             path([at(phase[0], "centre"), at(phase[-1], "centre")], "d-centre"),
@@ -156,8 +157,8 @@ def _lanes(flags: Sequence[Flag], first: date, x: Scale, width: float) -> tuple[
     return placed, len(taken)
 
 
-def _calendar(first: date, last: date, x: Scale, bottom: float, is_wide: bool, words: Words) -> list[str]:
-    """Every January with its year, and between them as many months as there is room for."""
+def calendar(first: date, last: date, x: Scale, bottom: float, is_wide: bool, words: Words) -> list[str]:
+    """Return the axis of months from ``first`` to ``last``: every January, and as many others as there is room for."""
     span = months_between(first, last)
     between = next(step for step in (1, 3, 6, 12) if span / step <= (14 if is_wide else 5))
     parts = [line(x.start, bottom, x.stop, bottom, "d-base")]
@@ -177,7 +178,8 @@ def _calendar(first: date, last: date, x: Scale, bottom: float, is_wide: bool, w
     return parts
 
 
-def _provisional(rows: list[Month], x: Scale, first: date, top: float, bottom: float, words: Words) -> list[str]:
+def provisional_ground(rows: list[Month], x: Scale, first: date, top: float, bottom: float, words: Words) -> list[str]:
+    """Return the ground under the provisional months of ``rows``, with its word; nothing without any."""
     months = [row["month"] for row in rows if row["is_provisional"]]
     if not months:
         return []

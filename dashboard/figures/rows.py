@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dashboard.figures.scale import Scale, ticks
-from dashboard.figures.svg import WIDE, dot, drawing, line, ornament, text
+from dashboard.figures.svg import NARROW, WALL, WIDE, dot, drawing, line, ornament, text
 from dashboard.words import Words
+
+_ROWS_ON_A_WALL = 250.0  # height of all of them
 
 
 class Mark(NamedTuple):
@@ -28,11 +30,13 @@ def rows(
 ) -> str:
     """Draw ``marks`` from top to bottom; ``at_zero`` begins the axis at zero, or shows zero where values are below it.
 
-    On a WIDE drawing the name stands to the left and the value in words to the right, on a NARROW one both stand
-    over the row. ``label`` is what is read aloud.
+    The name stands to the left and the value in words to the right, on a NARROW drawing both stand over the row.
+    ``label`` is what is read aloud.
     """
-    is_wide = width == WIDE
+    is_wide = width != NARROW
     row_height, top = (34.0, 8.0) if is_wide else (50.0, 4.0)
+    if width == WALL:
+        row_height = min(44.0, _ROWS_ON_A_WALL / max(len(marks), 1))
     bottom = top + row_height * len(marks)
     height = bottom + 44.0
     edges = [

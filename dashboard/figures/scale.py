@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+_NOTHING = 1e-6  # a span that is only the noise of arithmetic
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -24,7 +26,7 @@ def ticks(low: float, high: float, about: int = 5) -> tuple[list[float], int]:
 
     With them the number of decimals that they need. A span of nothing is widened.
     """
-    if high <= low:
+    if high - low < _NOTHING:
         low, high = (low - 1.0, high + 1.0) if low else (0.0, 1.0)
     raw = (high - low) / max(about - 1, 1)
     size = 10.0 ** floor(log10(raw))

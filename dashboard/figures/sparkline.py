@@ -47,7 +47,8 @@ def sparkline(months: pl.DataFrame, label: str, words: Words) -> str:
     parts = []
     for _, group in groupby((row for row in rows if row["centre"] is not None), lambda row: row["centre"]):
         phase = list(group)
-        upper, lower = ([at(row, name) for row in phase] for name in ("upper_limit", "lower_limit"))
+        limited = [row for row in phase if row["upper_limit"] is not None]  # a month of few people has none
+        upper, lower = ([at(row, name) for row in limited] for name in ("upper_limit", "lower_limit"))
         parts += [
             area(upper + lower[::-1], "d-limits"),
             path([at(phase[0], "centre"), at(phase[-1], "centre")], "d-mean"),

@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 from html import escape
 
-WIDE, NARROW = 1000, 400
-"""Widths of the large drawings, which are made twice: for a screen and for a phone. Type has the same size in both."""
+WIDE, NARROW, WALL = 1000, 400, 950
+"""Widths of the large drawings, which are made for a screen, for a phone, and for a wall.
+
+Type has the same size in all of them. Of a wall a drawing takes the whole width, so that its type of 13 units is 24
+pixels high on a screen of 1920; it is lower, for a long conclusion stands over it.
+"""
 
 
 def drawing(width: float, height: float, label: str, parts: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from dashboard.components.drawing import drawing_block
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import SILENT, reason_text, verdict_mark
+from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.figures.sparkline import sparkline
 from dashboard.pages import Body
@@ -34,6 +35,7 @@ from kpis.area import Area, levels
 from kpis.indicator import Indicator, load_indicators
 from kpis.reference import normalise_municipality
 from kpis.release import Release
+from kpis.slice import Slice
 
 Service = Mapping[str, Any]
 """A row of the table ``service``."""
@@ -372,21 +374,27 @@ def _referrals(scope: Scope) -> list[Any]:
         selection,
         words,
         html.H3,
+        of_marks(marks, words("acute_places.referrals_axis"), 0),
     )
     return [html.Section([html.H2(words("acute_places.referrals")), figure], className="figure-section")]
 
 
 def _actions(scope: Scope) -> list[Any]:
     words, selection = scope.words, scope.selection
-    wanted = files.Slice(
+    wanted = Slice(
         tuple(item.id for item in place_indicators()),
         scope.area.level,
         (scope.period,),
         map=selection.map,
-        within=area_ref(scope.area),
+        within=scope.area,
     )
     links = [
-        html.A(words(f"figure.{kind}"), href=wanted.address(kind, words.lang), download="") for kind in files.KINDS
+        html.A(
+            words(f"figure.{kind}"),
+            href=files.slice_address(wanted, kind, words.lang, scope.release.id),
+            download="",
+        )
+        for kind in files.KINDS
     ]
     method = selection.on_page("method", "acute_place_referred_home_gp")
     return [*links, html.A(words("figure.definition"), href=method.to_url())]

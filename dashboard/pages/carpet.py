@@ -11,7 +11,7 @@ from dashboard.components.attributes import aria
 from dashboard.components.controls import Option, select
 from dashboard.components.markup import Tag
 from dashboard.components.verdict import CALM, SILENT, verdict_mark, verdict_text
-from dashboard.pages import Body
+from dashboard.pages import Body, Wall
 from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.overview import area_views, chosen_indicators
 from dashboard.readings import (
@@ -35,6 +35,7 @@ from kpis.period import Period
 from kpis.release import Release
 from kpis.verdict import BY_ID, VOCABULARY
 
+MOST_ON_WALL = 11
 _PALE = ("calm", "muted")
 
 
@@ -82,7 +83,37 @@ def page(selection: Selection, release: Release) -> Body:
         _legend(words),
         html.Div(_actions(selection, area, words), className="actions"),
     ]
-    return Body(words("carpet.title", area=heading), parts)
+    wall = None
+    if selection.meeting:
+        scope = words("carpet.scope", period=period_text(period, words)) + on_map(selection, words)
+        wall = Wall(scope, conclusion, *_on_wall(columns, members, area, selection, words))
+    return Body(words("carpet.title", area=heading), parts, wall=wall)
+
+
+def _on_wall(
+    columns: Sequence[_Column], members: Sequence[Area], area: Area, selection: Selection, words: Words
+) -> tuple[list[Any], Any]:
+    """Return the carpet of those that a wall has room for, and as its table the whole, where that is more."""
+    named = named_on_wall(columns, members)
+    short = _matrix(columns, named, area, selection, words)
+    if len(named) == len(members):
+        return [short, _legend(words)], None
+    others = words("carpet.others", count=words.number(len(members) - len(named)))
+    whole = _matrix(columns, members, area, selection, words)
+    return [short, html.P(others, className="quiet"), _legend(words)], whole
+
+
+def named_on_wall(columns: Sequence[_Column], members: Sequence[Area]) -> list[Area]:
+    """Return the municipalities that a wall has room for, in alphabetical order: those with most that stands out."""
+    if len(members) <= MOST_ON_WALL:
+        return list(members)
+
+    def standing_out(member: Area) -> int:
+        verdicts = [BY_ID[column.verdicts.get(member.code, NOT_ASSESSED).verdict] for column in columns]
+        return sum(2 * entry.shouts + (entry.colour not in _PALE) for entry in verdicts)
+
+    first = sorted(members, key=standing_out, reverse=True)[:MOST_ON_WALL]  # sorting keeps the order of the alphabet
+    return [member for member in members if member in first and standing_out(member)]
 
 
 def _column(

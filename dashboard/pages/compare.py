@@ -11,14 +11,16 @@ from dashboard import files, sentence
 from dashboard.components.attributes import aria
 from dashboard.components.controls import Option, segments, select
 from dashboard.components.drawing import drawing_block
+from dashboard.components.figure import drawn_parts
 from dashboard.components.markup import Tag
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import SILENT, reason_text, verdict_text
 from dashboard.figures.caterpillar import caterpillar, mark_key
 from dashboard.figures.denmark import Shade, outline_map, shade_key, tile_map
 from dashboard.figures.funnel import funnel, funnel_key
+from dashboard.figures.numbers import Numbers, of_estimates, of_funnel
 from dashboard.groups import group_of, group_options
-from dashboard.pages import Body
+from dashboard.pages import Body, Wall
 from dashboard.readings import (
     NOT_ASSESSED,
     Estimate,
@@ -49,6 +51,7 @@ _VIEWS: tuple[View, ...] = ("chart", "funnel", "table", "map", "tiles")  # words
 class Comparison:
     """Everything that drawings, sentence and table of a comparison are made from."""
 
+    release: Release
     indicator: Indicator
     texts: Texts
     period: Period
@@ -81,26 +84,52 @@ def page(selection: Selection, release: Release) -> Body:
     """Return the comparison that is selected."""
     words = load_words(selection.lang)
     known = catalogue(release)
+    asked, selection = selection, _told_of(selection, known)
     shown = _compared(selection, release, known, words)
     notices = []
+    if selection.level != asked.level:
+        notices.append(Notice("notice.too_uncertain", {"shown": words(f"levels.{selection.level}")}))
     if selection.crude and not shown.indicator.can_be_standardised:
         notices.append(Notice("notice.not_standardised", {"name": shown.texts.name}))
+    scope, figure, apart = _scope(shown, words) + on_map(selection, words), _figure(shown, selection, words), []
+    if selection.view in ("funnel", "map", "tiles"):
+        apart = _apart(shown, words)
+    provisional = [words("compare.provisional")] if shown.peers["is_provisional"].any() else []
     parts: list[Any] = [
         html.Div(
             [
-                html.P([_scope(shown, words), on_map(selection, words)], className="eyebrow"),
+                html.P(scope, className="eyebrow"),
                 html.H1(shown.texts.short_name, tabIndex=-1),
                 _controls(selection, release, known, shown, words),
             ],
             className="page-head",
         ),
-        *([html.P(words("compare.provisional"), className="quiet")] if shown.peers["is_provisional"].any() else []),
-        _figure(shown, selection, words),
-        *_apart(shown, selection, words),
+        *(html.P(text, className="quiet") for text in provisional),
+        figure,
+        *apart,
         *_without(shown, selection, words),
         *_note(shown, selection, words),
     ]
-    return Body(words("compare.title", name=shown.texts.short_name), parts, tuple(notices))
+    drawn, twin = drawn_parts(figure)
+    on_wall = html.Div([html.Div(drawn), *apart], className="wall-map") if selection.view in ("map", "tiles") else drawn
+    wall = Wall(" · ".join([scope, *provisional]), _sentence(shown, selection, words), on_wall, twin)
+    return Body(words("compare.title", name=shown.texts.short_name), parts, tuple(notices), wall)
+
+
+def _told_of(selection: Selection, known: Catalogue) -> Selection:
+    """Return the selection with the smallest areas there are, where the figure is too uncertain of municipalities.
+
+    The one around a municipality is highlighted in its place.
+    """
+    indicator = load_indicators()[selection.indicator or known.indicators[0]]
+    if indicator.is_told_of_single_municipalities or selection.level != "municipality":
+        return selection
+    level = "cluster" if "cluster" in levels(selection.map) else "health_council"
+    own = known.area(selection.area, selection.map) if selection.area else None
+    if own is None or own.level != "municipality":
+        return replace(selection, level=level)
+    around = (area for area in known.areas[selection.map, level] if own.code in area.municipalities)
+    return replace(selection, level=level, area=next(map(area_ref, around), None))
 
 
 def _scope(shown: Comparison, words: Words) -> str:
@@ -129,6 +158,7 @@ def _compared(selection: Selection, release: Release, known: Catalogue, words: W
         of_group = pl.col("area_code").is_in(list(group_area.municipalities))
         peers, among = peers.filter(of_group), among.filter(of_group)
     return Comparison(
+        release,
         indicator,
         indicator.texts(selection.lang),
         period,
@@ -196,9 +226,9 @@ def _peers_text(shown: Comparison, selection: Selection, words: Words) -> str:
     return words(f"levels.{selection.level}")
 
 
-def _apart(shown: Comparison, selection: Selection, words: Words) -> list[Any]:
+def _apart(shown: Comparison, words: Words) -> list[Any]:
     """Name the areas that can be told from the rest, for those who cannot or need not read a map or a funnel."""
-    if selection.view not in ("funnel", "map", "tiles") or not shown.verdicts:
+    if not shown.verdicts:
         return []
     told: list[Any] = []
     for entry in VOCABULARY:
@@ -249,12 +279,13 @@ def _note(shown: Comparison, selection: Selection, words: Words) -> list[Any]:
 def _figure(shown: Comparison, selection: Selection, words: Words) -> Any:
     """Return what the view shows, with its sentence, table and files; a view that cannot be drawn says why."""
     text, twin = _sentence(shown, selection, words), _table(shown, selection, words)
-    draw, legend = _DRAWN.get(selection.view, _estimates)(shown, selection, text, words)
+    draw, legend, numbers = _DRAWN.get(selection.view, _estimates)(shown, selection, text, words)
     if draw is None:
         missing = html.P(_why_not(shown, words), className="missing")
         return html.Figure([html.Figcaption(html.H2(text)), missing, twin])
     name = VIEW_WORDS[selection.view]
-    return drawing_block(name, text, draw, legend, twin, _actions(shown, selection, words), selection, words)
+    actions = _actions(shown, selection, words)
+    return drawing_block(name, text, draw, legend, twin, actions, selection, words, numbers=numbers)
 
 
 def _why_not(shown: Comparison, words: Words) -> str:
@@ -265,54 +296,37 @@ def _why_not(shown: Comparison, words: Words) -> str:
     return words("compare.not_drawn", reason=reason_text(reason, words))
 
 
-Drawn = tuple[Callable[[int], str] | None, list[tuple[str, str]]]
-"""A function from width to drawing, None where there is nothing to draw; and the marks of the legend."""
+Drawn = tuple[Callable[[int], str] | None, list[tuple[str, str]], Numbers | None]
+"""A function from width to drawing, None where there is nothing to draw; the marks of the legend; and the numbers."""
 
 
 def _estimates(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
     if not shown.peers["value"].count():
-        return None, []
+        return None, [], None
     country = shown.country["value"]
+    across = (words("area.country"), country) if country is not None else None
+    asked = (shown.peers, shown.own_code, shown.group_codes, across, _axis_title(shown, words), shown.digits)
     label = _label("compare.label", shown, selection, text, words)
 
     def draw(width: int) -> str:
-        return caterpillar(
-            shown.peers,
-            shown.own_code,
-            shown.group_codes,
-            (words("area.country"), country) if country is not None else None,
-            _axis_title(shown, words),
-            shown.digits,
-            label,
-            words,
-            width,
-        )
+        return caterpillar(*asked, label, words, width)
 
-    return draw, _marks(shown, selection, words)
+    return draw, _marks(shown, selection, words), of_estimates(*asked)
 
 
 def _funnel(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
     if shown.funnel.is_empty():
-        return None, []
+        return None, [], None
     label = _label("compare.label_funnel", shown, selection, text, words)
     size = words("compare.size_rate" if shown.indicator.kind == "rate" else "compare.size_share")
+    country, axis = words("area.country"), _axis_title(shown, words)
+    asked = (shown.funnel, shown.own_code, shown.group_codes, country, size, axis, shown.digits)
 
     def draw(width: int) -> str:
-        return funnel(
-            shown.funnel,
-            shown.own_code,
-            shown.group_codes,
-            words("area.country"),
-            size,
-            _axis_title(shown, words),
-            shown.digits,
-            label,
-            words,
-            width,
-        )
+        return funnel(*asked, label, words, width)
 
     limits = [(funnel_key(kind), words(f"compare.limits_{kind}")) for kind in ("inner", "outer")]
-    return draw, [*_marks(shown, selection, words), *limits]
+    return draw, [*_marks(shown, selection, words), *limits], of_funnel(*asked)
 
 
 _PALE = ("calm", "muted")
@@ -321,7 +335,7 @@ _PALE = ("calm", "muted")
 def _map(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
     shades = _shades(shown, words)
     if shown.funnel.is_empty():
-        return None, []
+        return None, [], None
     label = _label("compare.label_map", shown, selection, text, words)
     picture = outline_map if selection.view == "map" else tile_map
     roles = {shade.role for shade in shades.values()}
@@ -332,7 +346,7 @@ def _map(shown: Comparison, selection: Selection, text: str, words: Words) -> Dr
         if entry.colour in roles
     ]
     legend += [(shade_key(role), words(f"compare.shade_{role}")) for role in ("hatched", "blank") if role in roles]
-    return lambda width: picture(shades, label, width), legend
+    return lambda width: picture(shades, label, width), legend, None
 
 
 def _shades(shown: Comparison, words: Words) -> dict[str, Shade]:
@@ -549,6 +563,7 @@ def _actions(shown: Comparison, selection: Selection, words: Words) -> list[Any]
         html.A(
             words(f"figure.{kind}"),
             href=files.address(
+                shown.release,
                 shown.indicator.id,
                 kind,
                 selection.level,

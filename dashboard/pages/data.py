@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import ceil
 from typing import Any
 
 import polars as pl
@@ -13,20 +12,23 @@ from dashboard import sentence
 from dashboard.components.attributes import aria
 from dashboard.components.controls import Option, segments, select
 from dashboard.components.table import Row, data_table
-from dashboard.files import KINDS, Slice, checksum
+from dashboard.files import DESCRIPTION, slice_address
 from dashboard.pages import Body
 from dashboard.readings import last_month, slice_changes
 from dashboard.selection import Catalogue, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import MAPS, levels
-from kpis.evaluate import Query, QueryError
+from kpis.catalogue import fingerprint
 from kpis.explanation import column_headings, column_meanings
-from kpis.export import MOST_SHEET_ROWS, Format, export, export_table, file_name, row_count
+from kpis.export import MOST_SHEET_ROWS, Dialect, Format, export, export_table, file_name
 from kpis.indicator import FOCUS_AREAS, Language, load_indicators
 from kpis.news import method_changes
 from kpis.period import GRAINS, Grain, add_months, months_between, periods_between
+from kpis.query import Query, QueryError
 from kpis.release import Release, per_release
+from kpis.slice import Slice
 
+KINDS: dict[Format, str] = {"parquet": "Parquet", "csv": "CSV", "xlsx": "Excel", "arrow": "Arrow"}
 PREVIEW_ROWS = 8
 MOST_SUMMED = 40_000
 """Rows up to which a page works out the checksum; of larger files it stands in the answer itself (ETag)."""
@@ -36,6 +38,7 @@ _PREVIEW = (
     "indicator",
     "area_code",
     "area_name",
+    "role",
     "period",
     "numerator",
     "denominator",
@@ -64,7 +67,10 @@ class _Scope:
 
     @property
     def n_rows(self) -> int:
-        return row_count(self.queries)
+        return self.slice.row_count(self.release)
+
+    def address(self, kind: str, release_id: str | None, dialect: Dialect = "danish") -> str:
+        return slice_address(self.slice, kind, self.words.lang, release_id, dialect)
 
 
 def page(selection: Selection, release: Release) -> Body:
@@ -86,6 +92,7 @@ def page(selection: Selection, release: Release) -> Body:
             *_recipe(scope),
             _dictionary(words),
             *_changes(scope),
+            _for_programs(scope),
         ],
     )
 
@@ -102,7 +109,7 @@ def _scope(selection: Selection, release: Release, words: Words) -> _Scope:
         periods_between(since, until, grain),
         standardised=not selection.crude,
         map=selection.map,
-        within=selection.area,
+        within=known.area(selection.area, selection.map) if selection.area else None,
     )
     try:
         queries: Sequence[Query] = wanted.queries(release) if wanted.periods else []
@@ -241,9 +248,13 @@ def _result(scope: _Scope) -> html.Section:
 
 def _size(scope: _Scope) -> str:
     words = scope.words
+    beside = len(scope.slice.comparators(scope.release))
+    count = words.number(len(scope.queries[0].areas) - beside)
     parts = [
         words("data.count_indicators", count=words.number(len(scope.queries))),
-        words("data.count_areas", count=words.number(len(scope.queries[0].areas))),
+        words("data.count_compared", count=count, beside=words.number(beside))
+        if beside
+        else words("data.count_areas", count=count),
         words("data.count_periods", count=words.number(len(scope.slice.periods))),
     ]
     return " × ".join(parts)
@@ -252,9 +263,16 @@ def _size(scope: _Scope) -> str:
 def _download(scope: _Scope, kind: Format, name: str) -> list[Any]:
     words = scope.words
     parts: list[Any] = [
-        html.A(words("data.take", kind=name), href=scope.slice.address(kind, words.lang), download="", className="btn"),
-        html.Span(file_name(scope.release, scope.queries, kind), className="file-name"),
+        html.A(words("data.take", kind=name), href=scope.address(kind, scope.release.id), download="", className="btn"),
+        html.Span(file_name(scope.release, scope.slice, kind), className="file-name"),
     ]
+    if kind == "csv":
+        also = {
+            "data.csv_international": scope.address(kind, scope.release.id, "international"),
+            "data.csv_description": scope.address(DESCRIPTION, scope.release.id),
+        }
+        beside = [html.A(words(text), href=href, download="") for text, href in also.items()]
+        parts.append(html.Span([beside[0], " · ", beside[1]], className="small"))
     if scope.n_rows <= (MOST_SUMMED if kind != "xlsx" else PREVIEW_ROWS * 100):
         size, digest = _fingerprint(scope.release, scope.slice, kind, words.lang)
         told = words("data.checksum", size=_bytes(size, words))
@@ -265,8 +283,8 @@ def _download(scope: _Scope, kind: Format, name: str) -> list[Any]:
 @per_release
 def _fingerprint(release: Release, wanted: Slice, kind: Format, lang: Language) -> tuple[int, str]:
     """Return how many bytes the file has and its SHA-256. The bytes themselves are not kept."""
-    file = export(release, wanted.queries(release), kind, lang)
-    return len(file.content), checksum(file)
+    file = export(release, wanted, kind, lang)
+    return len(file.content), fingerprint(file.content)
 
 
 def _bytes(size: int, words: Words) -> str:
@@ -279,16 +297,16 @@ def _bytes(size: int, words: Words) -> str:
 def _preview(scope: _Scope) -> list[Any]:
     if not scope.queries:
         return []
-    words = scope.words
-    query = scope.queries[0]
-    wanted = ceil(PREVIEW_ROWS / len(query.periods))
-    table = export_table(scope.release, replace(query, areas=query.areas[:wanted]), words.lang).head(PREVIEW_ROWS)
+    words, wanted = scope.words, replace(scope.slice, indicators=scope.slice.indicators[:1])
+    if len(wanted.periods) >= PREVIEW_ROWS:  # all of them are of the first area
+        wanted = replace(wanted, within=scope.queries[0].areas[0], periods=wanted.periods[:PREVIEW_ROWS])
+    table = export_table(scope.release, wanted, words.lang).head(PREVIEW_ROWS)
     rows = [
         Row(str(line[0]), [_cell(value, column, words) for column, value in zip(_PREVIEW[1:], line[1:], strict=True)])
         for line in table.select(_PREVIEW).iter_rows()
     ]
     caption = words("data.preview_caption", count=words.number(len(rows)))
-    shown = data_table(caption, list(_PREVIEW), rows, numeric=(3, 4, 5, 6, 7))
+    shown = data_table(caption, list(_PREVIEW), rows, numeric=(4, 5, 6, 7, 8))
     more = words("data.preview_more", count=words.number(len(table.columns)))
     return [html.Section([html.H2(words("data.preview")), html.P(more, className="quiet small"), shown])]
 
@@ -305,32 +323,22 @@ def _cell(value: object, column: str, words: Words) -> str:
 
 
 def _recipe(scope: _Scope) -> list[Any]:
-    """Return how to have the same bytes again: by address, by command, and the first lines in four tools."""
+    """Return how to have the same bytes again: by address, by command, and the first lines in other tools."""
     if not scope.queries:
         return []
     words = scope.words
-    address = scope.slice.address("parquet", words.lang)
-    name = file_name(scope.release, scope.queries, "parquet")
-    csv = scope.slice.address("csv", words.lang)
-    snippets = {
-        "command": scope.slice.command("parquet", scope.release, words.lang),
+    address = scope.address("parquet", scope.release.id)
+    told = {
+        "command": scope.slice.command(scope.release, "parquet", words.lang),
         "curl": f'NAERBLIK={words("data.host")}\ncurl -OJ "$NAERBLIK{address}"',
-        "duckdb": f"select area_name, period, value, lower, upper\nfrom '{name}'\nwhere status = 'ok';",
-        "polars": (
-            f'import polars as pl\n\nframe = pl.read_parquet("{name}")\nabout = pl.read_parquet_metadata("{name}")'
-        ),
-        "r": f'library(arrow)\n\nframe <- read_parquet("{name}")',
-        "powerbi": (
-            "let\n"
-            f'    Fil = Web.Contents("{words("data.host")}{csv}"),\n'
-            '    Tabel = Csv.Document(Fil, [Delimiter = ";", Encoding = 65001, QuoteStyle = QuoteStyle.Csv]),\n'
-            "    Hoved = Table.PromoteHeaders(Tabel, [PromoteAllScalars = true])\n"
-            "in\n    Hoved"
+        **snippets(
+            file_name(scope.release, scope.slice, "parquet"),
+            words("data.host") + scope.address("csv", None, "international"),
         ),
     }
     blocks = [
         html.Details([html.Summary(words(f"data.with_{tool}")), html.Pre(text, tabIndex=0)], open=tool == "command")
-        for tool, text in snippets.items()
+        for tool, text in told.items()
     ]
     link = html.A(address, href=address, download="", className="recipe")
     return [
@@ -339,6 +347,45 @@ def _recipe(scope: _Scope) -> list[Any]:
             className="recipes",
         )
     ]
+
+
+def snippets(name: str, renewed: str) -> dict[str, str]:
+    """Return the first lines in other tools: with the Parquet file of that name, or an address that is read anew."""
+    return {
+        "duckdb": (
+            "select area_name, period, value, lower, upper\n"
+            f"from '{name}'\nwhere role = 'area' and status = 'ok';\n\n"
+            f"select decode(key), decode(value) from parquet_kv_metadata('{name}');"
+        ),
+        "polars": (
+            f'import polars as pl\n\nframe = pl.read_parquet("{name}").filter(pl.col("role") == "area")\n'
+            f'about = pl.read_parquet_metadata("{name}")'
+        ),
+        "r": f'library(arrow)\n\nframe <- subset(read_parquet("{name}"), role == "area")',
+        "powerbi": (
+            "let\n"
+            f'    Fil = Web.Contents("{renewed}"),\n'
+            '    Tabel = Csv.Document(Fil, [Delimiter = ",", Encoding = 65001, QuoteStyle = QuoteStyle.Csv]),\n'
+            "    Hoved = Table.PromoteHeaders(Tabel, [PromoteAllScalars = true]),\n"
+            '    Tal = {"numerator", "denominator", "value", "lower", "upper"},\n'
+            '    Typer = Table.TransformColumnTypes(Hoved, List.Transform(Tal, each {_, type number}), "en-US")\n'
+            "in\n    Typer"
+        ),
+    }
+
+
+def _for_programs(scope: _Scope) -> html.Section:
+    words = scope.words
+    ways = {
+        "api": scope.selection.on_page("api").to_url(),
+        "package": "/datapackage.json",
+        "catalogue": "/katalog.jsonld",
+        "feed": "/feed/udgivelser.atom",
+    }
+    links: list[Any] = []
+    for name, href in ways.items():
+        links += [" · ", html.A(words(f"data.way_{name}"), href=href)]
+    return html.Section([html.H2(words("data.programs")), html.P(words("data.programs_note")), html.P(links[1:])])
 
 
 def _dictionary(words: Words) -> html.Section:

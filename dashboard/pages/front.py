@@ -6,7 +6,7 @@ from dash import html
 
 from dashboard.components.attributes import aria, data
 from dashboard.components.controls import search_form
-from dashboard.pages import Body
+from dashboard.pages import Body, Wall
 from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import MAPS, Area, Map, levels
@@ -42,6 +42,7 @@ def page(selection: Selection, release: Release) -> Body:
             _by_region(selection, known, words),
             _other_levels(selection, known, words),
         ],
+        wall=Wall("", words("front.lead"), _focus_areas(words)),
     )
 
 

@@ -9,7 +9,7 @@ from dash import html
 
 from dashboard import sentence
 from dashboard.components.table import Row, data_table
-from dashboard.pages import Body
+from dashboard.pages import Body, Wall
 from dashboard.selection import Selection
 from dashboard.words import Words, load_words
 from kpis.explanation import checked_by, codelist, page_word, statistics, status_words
@@ -86,9 +86,11 @@ def _of_indicator(indicator: Indicator, selection: Selection, release: Release, 
         "confidence": sentence.capitalised(word(f"confidence_{indicator.confidence}", words)) + ".",
         "counterweights": _counterweights(indicator, selection, words),
     }
-    told = [
-        html.Section([html.H2(word(key, words)), *_paragraphs(content)]) for key, content in sections.items() if content
-    ]
+    told = {
+        key: html.Section([html.H2(word(key, words)), *_paragraphs(content)])
+        for key, content in sections.items()
+        if content
+    }
     focus = FOCUS_AREAS[indicator.focus_area]
     statements = code_behind(release.manifest.get("code") or {}, indicator)
     statements |= statements_behind(release.manifest.get("sql") or {}, indicator)
@@ -103,7 +105,7 @@ def _of_indicator(indicator: Indicator, selection: Selection, release: Release, 
                 ],
                 className="page-head",
             ),
-            html.Div(told, className="prose"),
+            html.Div(list(told.values()), className="prose"),
             *_codes(indicator, release, words),
             _formulas(indicator, words),
             *_rules(rules_behind(release.manifest.get("rules") or {}, statements, indicator), words),
@@ -112,6 +114,11 @@ def _of_indicator(indicator: Indicator, selection: Selection, release: Release, 
             _changes(indicator, words),
             _responsible(indicator, words),
         ],
+        wall=Wall(
+            getattr(focus, words.lang),
+            texts.meaning,
+            [told[key] for key in ("counted", "not_counted", "limits") if key in told],
+        ),
     )
 
 

@@ -19,9 +19,11 @@ from dashboard.figures.sparkline import sparkline, sparkline_key
 from dashboard.figures.strip import Benchmarks, strip, strip_key
 from dashboard.groups import group_of, group_options
 from dashboard.news import News, area_news
-from dashboard.pages import Body
+from dashboard.pages import Body, Wall
 from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.scope import Scope
+from dashboard.papers.addresses import overview_address
+from dashboard.plans import plans_for
 from dashboard.potentials import level_potentials
 from dashboard.readings import (
     NOT_ASSESSED,
@@ -94,6 +96,8 @@ def page(selection: Selection, release: Release) -> Body:
     period = period_text(scope.period, words)
     newest = words(f"period.newest_{scope.period.grain}")
     heading = sentence.capitalised(scope.name)
+    conclusion, told_scope = _conclusion(headlines, scope), words("overview.scope", period=period, newest=newest)
+    table = _table(lines, scope)
     return Body(
         words("overview.title", area=heading),
         [
@@ -103,9 +107,9 @@ def page(selection: Selection, release: Release) -> Body:
                         [
                             html.P(_memberships(scope, known), className="eyebrow"),
                             html.H1(heading, tabIndex=-1),
-                            html.P(_conclusion(headlines, scope), className="conclusion"),
+                            html.P(conclusion, className="conclusion"),
                             html.P(
-                                [words("overview.scope", period=period, newest=newest), on_map(selection, words)],
+                                [told_scope, on_map(selection, words), " · ", _paper(selection, words)],
                                 className="quiet small",
                             ),
                         ]
@@ -114,14 +118,18 @@ def page(selection: Selection, release: Release) -> Body:
                 ],
                 className="page-head with-choice",
             ),
-            _table(lines, scope),
+            table,
             _besides(lines, scope),
+            *_interventions(scope),
             _news(scope),
             _legend(lines, scope),
             _numbers([_line(indicator, scope) for indicator in load_indicators().values()], scope),
             _months(lines, scope),
             *_members(scope, known),
         ],
+        wall=Wall(told_scope + on_map(selection, words), conclusion, table, _numbers_table(lines, scope))
+        if selection.meeting
+        else None,
     )
 
 
@@ -212,6 +220,10 @@ def _memberships(scope: _Scope, known: Catalogue) -> list[Any]:
         href = scope.selection.of_area(COUNTRY).to_url()
         parts += [" · ", html.A(scope.words("area.country"), href=href)]
     return parts
+
+
+def _paper(selection: Selection, words: Words) -> html.A:
+    return html.A(words("overview.pdf"), href=overview_address(selection), download="")
 
 
 def _controls(scope: _Scope, known: Catalogue) -> html.Div:
@@ -420,6 +432,15 @@ def _besides(lines: list[Line], scope: _Scope) -> html.P:
     return html.P([html.Strong(words("overview.besides")), *told, "."], className="besides")
 
 
+def _interventions(scope: _Scope) -> list[html.P]:
+    """Link to the interventions in the area, where there are any."""
+    count = len(plans_for(scope.release, scope.area))
+    if not count:
+        return []
+    text = scope.words("effect.from_overview", count=scope.words.number(count))
+    return [html.P(html.A(text, href=scope.selection.on_page("effects").to_url()), className="besides")]
+
+
 def _news(scope: _Scope) -> html.Section:
     """Say what is new since the release before: a signal, a revision and a new method are three different things."""
     words = scope.words
@@ -505,6 +526,17 @@ def _legend(lines: list[Line], scope: _Scope) -> html.Ul:
 
 def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
     """Return every indicator of the area as a table with its files: the twin of the drawings, and more."""
+    return html.Details(
+        [
+            html.Summary(scope.words("overview.more", count=len(lines), area=scope.name)),
+            _numbers_table(lines, scope, has_files=True),
+        ],
+        open=scope.selection.view == "table",
+        className="numbers",
+    )
+
+
+def _numbers_table(lines: list[Line], scope: _Scope, has_files: bool = False) -> html.Div:
     words = scope.words
     rows = [
         Row(
@@ -518,7 +550,7 @@ def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
                 *([sentence.value_text(line.group, line.digits, words)] if line.group else []),
                 sentence.value_text(line.country, line.digits, words),
                 verdict_text(line.verdict.verdict, words),
-                _files(line, scope),
+                *([_files(line, scope)] if has_files else []),
             ],
         )
         for line in lines
@@ -530,16 +562,10 @@ def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
         *([scope.group.name] if scope.group else []),
         words("overview.col_country"),
         words("overview.col_verdict"),
-        words("overview.col_files"),
+        *([words("overview.col_files")] if has_files else []),
     ]
     caption = words("overview.table_caption", area=scope.name, period=period_text(scope.period, words))
-    summary = words("overview.more", count=len(lines), area=scope.name)
-    numeric = (0, 1, 2, 3) if scope.group else (0, 1, 2)
-    return html.Details(
-        [html.Summary(summary), data_table(caption, columns, rows, numeric)],
-        open=scope.selection.view == "table",
-        className="numbers",
-    )
+    return data_table(caption, columns, rows, numeric=(0, 1, 2, 3) if scope.group else (0, 1, 2))
 
 
 def _unit_and_year(line: Line, scope: _Scope) -> str:
@@ -589,7 +615,9 @@ def _files(line: Line, scope: _Scope) -> Tag:
     links: list[Any] = []
     for name, kind, periods, standardised in offered:
         href = files.address(
-            line.indicator.id, kind, scope.peer_level, periods, standardised, scope.selection.map, words.lang
+            scope.release,
+            *(line.indicator.id, kind, scope.peer_level, periods, standardised),
+            *(scope.selection.map, words.lang),
         )
         label = words("figure.files_of", name=line.texts.short_name, format=name)
         links += [" ", Tag("a", name, href=href, download="", **aria(label=label))]

@@ -10,6 +10,7 @@ from dashboard import files, sentence
 from dashboard.components.controls import Option, segments, select
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
+from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows
 from dashboard.pages import Body
 from dashboard.pages.compare import on_map, period_text
@@ -235,6 +236,7 @@ def _admissions(scope: _Scope, lines: Sequence[_Line], total: _Line | None, left
         _actions(scope),
         scope.selection,
         words,
+        numbers=of_marks(map(_rounded, marks), words("potential.axis"), 0),
     )
     notes = [words("potential.no_sum")]
     if total is None:
@@ -245,6 +247,14 @@ def _admissions(scope: _Scope, lines: Sequence[_Line], total: _Line | None, left
         notes.append(words("potential.left_out", names=listed))
     note = html.P(" ".join(notes), className="quiet small")
     return html.Section([figure, *_reasons(shown, words), note], className="figure-section")
+
+
+def _rounded(mark: Mark) -> Mark:
+    """Return the mark with its numbers as coarse as they are told."""
+    if mark.value is None or mark.lower is None or mark.upper is None:
+        return mark
+    value, lower, upper = sentence.amounts(mark.value, mark.lower, mark.upper)
+    return mark._replace(value=value, lower=lower, upper=upper)
 
 
 def _table(scope: _Scope, lines: Sequence[_Line]) -> html.Div:
@@ -406,7 +416,9 @@ def _actions(scope: _Scope) -> list[Any]:
         html.A(
             words(f"figure.{kind}"),
             href=files.potential_address(
-                kind, area_ref(scope.area), selection.map, scope.period, selection.reference, selection.capture
+                scope.release,
+                *(kind, area_ref(scope.area), selection.map, scope.period),
+                *(selection.reference, selection.capture, words.lang),
             ),
             download="",
         )

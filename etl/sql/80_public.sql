@@ -81,11 +81,24 @@ select
     name,
     'municipality' as level,
     lpad(trim(unnest(string_split(municipalities, '|'))), 4, '0') as area_code,
-    start_date,
+    -- a municipality that starts later stands in later_starts as 0813=2025-02-01
+    coalesce(
+        try_cast(regexp_extract(later_starts, area_code || '=(\d{4}-\d{2}-\d{2})', 1) as date), start_date
+    ) as start_date,
     end_date,
     expected_effect,
     indicator,
-    locked_on
+    locked_on,
+    what,
+    counterweight,
+    negative_control,
+    owner,
+    cost,
+    bed_day_price,
+    price_source,
+    registered_on,
+    plan_hash,
+    locked_plan
 from newest;
 
 create table out_service as

@@ -1,8 +1,8 @@
 """A believable synthetic country: deliveries in the shapes of real ones, from a seed.
 
 Read in this order: `model.toml` (all assumptions), `country` (the stage), `people`, `hospital` (stays), `contacts`
-(what hospitals report of them), `reporting` (how it reaches the register), `acute_places`, `plans`, `services`,
-`official` (what others publish of the same country).
+(what hospitals report of them), `reporting` (how it reaches the register), `psychiatry`, `acute_places`, `plans`,
+`services`, `official` (what others publish of the same country), `welfare` (what StatBank tells of municipal care).
 Nobody in it exists: every civil registration number has 60 added to the day of birth, as test persons have.
 """
 
@@ -23,7 +23,7 @@ from etl.synthetic.acute_places import admissions_after, capacity_table, draw_pl
 from etl.synthetic.contacts import build_register, cut_into_contacts
 from etl.synthetic.country import Country, build_country
 from etl.synthetic.hospital import RUN_IN_MONTHS, Span, add_stays, draw_stays, without_overlaps
-from etl.synthetic.model import AGES, Model, load_model
+from etl.synthetic.model import AGES, Model, load_model, load_psychiatry
 from etl.synthetic.official import official_table, publish_counts, visits_table, whole_years, write_esundhed
 from etl.synthetic.people import count_cohorts, count_population, make_people
 from etl.synthetic.plans import (
@@ -31,12 +31,14 @@ from etl.synthetic.plans import (
     apply_interventions,
     count_indicators,
     goals_table,
-    interventions_table,
     place_interventions,
+    write_plans,
 )
+from etl.synthetic.psychiatry import psychiatric_files, write_psychiatry
 from etl.synthetic.reporting import ContactFiles, report
 from etl.synthetic.rng import lognormal_one, stream
 from etl.synthetic.services import write_services
+from etl.synthetic.welfare import write_welfare
 from kpis.period import add_months, months_between
 from kpis.reference import CHRISTIANSO
 
@@ -142,7 +144,10 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
             yearly[year].append(count_indicators(stays, people, country, model, begin, stop))
         contacts = cut_into_contacts(stays, people, model, register, region, seed)
         rows = report(contacts, model, register, region, span, seed)
-        ContactFiles(folder, country, register, region, span).write(rows, people)
+        contact_files = ContactFiles(folder, country, register, region, span)
+        contact_files.write(rows, people)
+        psychiatry = load_psychiatry()
+        write_psychiatry(psychiatric_files(contact_files, psychiatry), people, stays, psychiatry, seed)
         _write_csv(
             folder / f"akutpladser_ophold_{slug}.csv", stays_table(places, units, people, country, region, span, seed)
         )
@@ -157,7 +162,7 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
         folder / "faerdigbehandlede_dage.csv",
         ready_days_table(population.sum(axis=(2, 3)), quarters, country, model, span, seed),
     )
-    _write_csv(folder / "indsatser.csv", interventions_table(interventions))
+    write_plans(folder, interventions)
     _write_csv(folder / "maal.csv", goals_table(baseline, first_year, country, model, span))
     if years:
         january = {year: population[quarters.index(date(year, 1, 1))] for year in years}
@@ -168,6 +173,7 @@ def _write_country(folder: Path, model: Model, span: Span, scale: float, seed: i
         _write_csv(folder / "officielle_tal.csv", official_table(figures))
         write_esundhed(folder / "esundhed_forebyggelige.xlsx", figures)
         _write_csv(folder / "aed10a.csv", visits_table(january, country, model, seed))
+        write_welfare(folder, january, country, model, interventions, seed)
     write_services(folder, country, units, seed)
     _write_json(folder / FACIT / "sandheder.json", _truth(country, interventions, truths))
     progress(1, "Færdig")

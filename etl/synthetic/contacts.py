@@ -89,7 +89,7 @@ def cut_into_contacts(
         "hospital": hospital,
         "department": department.astype(np.int16),
         "is_acute": is_acute,
-        "is_virtual": kind == kinds.index("virtual"),
+        "is_virtual": np.array([name == "virtual" for name in kinds])[kind],
     }
     main = pl.DataFrame(columns)
     chosen = rng.random((3, size), dtype=np.float32)

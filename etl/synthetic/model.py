@@ -161,6 +161,26 @@ class Official:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Welfare:
+    """What StatBank counts of municipal care: levels of the country, and how municipalities and years differ."""
+
+    home_nursing: float
+    home_nursing_days: Lengths
+    home_help: float
+    rehabilitation: float
+    care_home_places: float
+    other_places: float
+    general_list: float
+    waiting_days: Lengths
+    by_age: dict[str, list[float]]
+    spread: float
+    year_spread: float
+    yearly_change: dict[str, float]
+    answers_need: float
+    follows_relief: float
+
+
+@dataclass(frozen=True, config=_STRICT)
 class InterventionPlan:
     """An effort and its true effect: rate ratio `true_effect` on the conditions at ages from ≤ age ≤ to."""
 
@@ -173,6 +193,13 @@ class InterventionPlan:
     true_effect: float
     expected_effect: float
     indicator: str
+    what: str
+    counterweight: str
+    negative_control: str
+    owner: str
+    cost: float
+    bed_day_price: float | None = None
+    locked_start: int = 0  # months that the locked plan starts before the true start: what came later is a deviation
     opens_acute_places: bool = False
 
 
@@ -233,6 +260,7 @@ class Model:
     departments: dict[str, str]
     symptoms: dict[str, float]
     condition_ages: list[float]
+    welfare: Welfare
     conditions: list[Condition] = field(default_factory=list)
 
     def condition(self, name: str) -> int:
@@ -258,14 +286,32 @@ class Model:
 @cache
 def load_model() -> Model:
     """The model of `model.toml`. Raises pydantic.ValidationError that names the key where the file is wrong."""
+    raw = _raw()
+    return TypeAdapter(Model).validate_python({key: entry for key, entry in raw.items() if key != "psychiatry"})
+
+
+@cache
+def load_psychiatry() -> Model:
+    """The same country with psychiatric hospitals and conditions in place of the somatic ones."""
+    raw = _raw()
+    own = raw.pop("psychiatry")
+    own["conditions"] = _listed(own["conditions"])
+    for part in ("stay", "readmission"):
+        own[part] = raw[part] | own[part]
+    return TypeAdapter(Model).validate_python(raw | own)
+
+
+def _raw() -> dict[str, Any]:
     raw: dict[str, Any] = tomllib.loads((files("etl.synthetic") / "model.toml").read_text(encoding="utf-8"))
     kinds = raw["municipality_kinds"]
     fixed = {key: kinds.pop(key) for key in ("ages", "spread", "exceptions")}
     raw["municipality_kinds"] = fixed | {"profiles": kinds}
     raw["symptoms"] = raw["symptoms"]["codes"]
-    conditions = raw.pop("conditions")
-    raw["condition_ages"] = conditions.pop("ages")
-    raw["conditions"] = [
-        {"name": name, "kind": kind} | entry for kind, group in conditions.items() for name, entry in group.items()
-    ]
-    return TypeAdapter(Model).validate_python(raw)
+    raw["condition_ages"] = raw["conditions"].pop("ages")
+    raw["conditions"] = _listed(raw["conditions"])
+    return raw
+
+
+def _listed(conditions: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Conditions by kind and name, one after the other."""
+    return [{"name": name, "kind": kind} | entry for kind, group in conditions.items() for name, entry in group.items()]

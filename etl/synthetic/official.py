@@ -132,7 +132,7 @@ def visits_table(january: dict[int, np.ndarray], country: Country, model: Model,
             of_age = persons[:, :, first:stop].sum(axis=2)
             visited = rng.binomial(of_age, np.minimum(level, 0.9)[:, None])
             twice = rng.binomial(visited, plan.visited_twice)
-            for visits, counted in (("1", visited - twice), ("2", twice)):
+            for visits, counted in (("380", visited), ("381", visited + twice)):  # persons, and visits made to them
                 municipality, sex = np.indices(counted.shape)
                 frames.append(
                     pl.DataFrame(
@@ -147,7 +147,7 @@ def visits_table(january: dict[int, np.ndarray], country: Country, model: Model,
                     )
                 )
     cells = pl.concat(frames)
-    for dimension in ("HJEMMEBESØG", "ALDER", "KØN"):
+    for dimension in ("ALDER", "KØN"):
         rest = [column for column in cells.columns if column not in (dimension, "INDHOLD")]
         totals = cells.group_by(rest).agg(pl.col("INDHOLD").sum()).with_columns(pl.lit("TOT").alias(dimension))
         cells = pl.concat([cells, totals.select(cells.columns)])

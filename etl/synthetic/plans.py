@@ -1,7 +1,8 @@
 """What municipalities do and want: interventions with a true effect, and goals with a baseline."""
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from etl.synthetic.hospital import ADMISSION, Span, ages_at, homes
 from etl.synthetic.model import InterventionPlan, Model
 from etl.synthetic.people import DAY, minute_of
 from etl.synthetic.rng import stream
+from kpis.intervention import Plan, lock, write_plan
 from kpis.period import Period, add_months, months_between
 
 
@@ -120,20 +122,33 @@ def count_indicators(
     )
 
 
-def interventions_table(interventions: list[Intervention]) -> pl.DataFrame:
-    """The delivery `indsatser.csv`."""
-    return pl.DataFrame(
-        {
-            "indsats_id": entry.plan.id,
-            "navn": entry.plan.name,
-            "kommuner": "|".join(entry.plan.municipalities),
-            "fra": _danish(entry.start),
-            "til": None,
-            "forventet_effekt": _decimal(entry.plan.expected_effect, 2),
-            "indikator": entry.plan.indicator,
-            "laast_den": _danish(add_months(entry.start, -2)),
-        }
-        for entry in interventions
+def write_plans(folder: Path, interventions: list[Intervention]) -> None:
+    """The deliveries `indsatser/<id>.toml`: as the dashboard writes them, locked two months ahead."""
+    target = folder / "indsatser"
+    target.mkdir(exist_ok=True)
+    for entry in interventions:
+        plan = lock(_planned(entry), datetime.combine(add_months(entry.start, -2), time(9, 30)))
+        (target / f"{plan.id}.toml").write_text(write_plan(replace(plan, start=entry.start)), encoding="utf-8")
+
+
+def _planned(entry: Intervention) -> Plan:
+    """What was planned; it may have begun later."""
+    plan = entry.plan
+    return Plan(
+        id=plan.id,
+        name=plan.name,
+        municipalities=tuple(sorted(plan.municipalities)),
+        start=add_months(entry.start, -plan.locked_start),
+        indicator=plan.indicator,
+        expected_effect=plan.expected_effect,
+        counterweight=plan.counterweight,
+        negative_control=plan.negative_control,
+        owner=plan.owner,
+        what=plan.what,
+        cost=plan.cost,
+        bed_day_price=plan.bed_day_price,
+        price_source="Eksempel i demolandet, ingen officiel pris" if plan.bed_day_price else "",
+        registered_on=add_months(entry.start, -3),
     )
 
 

@@ -92,13 +92,17 @@ def report(
 
 @dataclass(frozen=True)
 class ContactFiles:
-    """Where the contacts of one region go: `<folder>/lpr_a_kontakt/year=YYYY/<region>.parquet`."""
+    """Where the contacts of one region go: `<folder>/lpr_a_kontakt/year=YYYY/<region>.parquet`.
+
+    Psychiatric hospitals deliver theirs apart, as `<region>_psykiatri.parquet` and under ids of their own.
+    """
 
     folder: Path
     country: Country
     register: Register
     region: str
     span: Span
+    is_psychiatry: bool = False
 
     def write(self, rows: pl.DataFrame, people: pl.DataFrame) -> int:
         """Write one file per calendar year of start, in order of start; returns the number of rows.
@@ -111,7 +115,8 @@ class ContactFiles:
             table = self._delivered(of_year.sort("start", "number", "reported"), people)
             if number % 2 == 1:
                 table = table.rename(str.upper)
-            path = self.folder / TABLE / f"year={year}" / f"{self.region}.parquet"
+            name = f"{self.region}_psykiatri" if self.is_psychiatry else self.region
+            path = self.folder / TABLE / f"year={year}" / f"{name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             table.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=250_000)
         return rows.height
@@ -120,7 +125,7 @@ class ContactFiles:
         """Numbers become the texts and timestamps of LPR_A."""
         person = people.select("cpr", "sex", "birth_year", "birth_day", "death")[rows["person"]]
         born = pl.date(pl.col("birth_year"), 1, 1) + pl.duration(days=pl.col("birth_day"))
-        block = (1000 + self.country.regions.index(self.region)) * 10**14
+        block = (1000 + self.country.regions.index(self.region) + 50 * self.is_psychiatry) * 10**14
         codes = self.country.municipalities["municipality_code"].to_list()
         homes = [*codes, *OUTSIDE.values()]
         outside = {name: len(codes) + number for number, name in enumerate(OUTSIDE)}

@@ -27,6 +27,13 @@ ADDRESSES = [
         for level in ("k", "region")
         for by in ("", "alder")
     ),
+    *(f"/api/v1/cube.{kind}?til=2024-02" for kind in ("json", "csv", "parquet", "arrow")),
+    "/api/v1/values?indikatorer=acute_admissions_65plus&til=2024-06&inddeling=month",
+    "/api/v1/indicators/acute_admissions_65plus",
+    "/fil/acute_admissions_65plus.json?niveau=region&til=2024-06",
+    "/datapackage.json",
+    "/katalog.jsonld",
+    "/feed/region-nordjylland.atom",
 ]
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.agenda import Agenda, AgendaItem
 from dashboard.selection import Selection, catalogue
 from dashboard.view import PAGE_FUNCTIONS
 from tests.browser.conftest import open_page
 
 AXE = Path(__file__).with_name("axe.min.js")
+AGENDA = Agenda(
+    *("x", "Sundhed i Nordjylland", "KKR-møde", None, "v20260115T030000Z-test", "2024", "da"),
+    (AgendaItem("Status", "/kkr/nordjylland", "At status tages til efterretning.", "Spørg til tallene."),),
+)
 PAGES = {
     "front": "/",
     "search": "/?soeg=s",
@@ -36,10 +41,27 @@ PAGES = {
     "depth as a table": "/k/laesoe/chronic_admissions_18plus?opdeling=laengde&visning=tabel",
     "potential of the country": "/potentiale?maalestok=median&andel=50",
     "potential": "/potentiale?omraade=kkr-nordjylland",
+    "across sectors": "/paa-tvaers?omraade=k-hjoerring",
+    "across sectors, the country": "/paa-tvaers",
+    "too uncertain": "/k/hjoerring/psychiatric_admissions_18plus",
+    "psychiatry": "/sammenlign/psychiatric_readmissions_30d?omraade=region-nordjylland",
     "places of all": "/akutpladser",
     "places": "/akutpladser?soeg=hj",
     "places of an area": "/akutpladser?omraade=kkr-nordjylland",
+    "effects": "/effekt",
+    "effect": "/effekt/IND-01",
+    "registering an effect": "/effekt/ny",
+    "wall": "/k/hjoerring/preventable_admissions_65plus?m=1",
+    "wall of an overview": "/k/hjoerring?m=1",
+    "wall of a carpet": "/kkr/hovedstaden?m=1",
+    "wall with a table": "/sammenlign/readmissions_30d?visning=tabel&m=1",
+    "wall with a map": "/sammenlign/readmissions_30d?visning=kort&m=1",
+    "agendas": "/moede?tilfoej=/k/hjoerring",
+    "agenda": f"/moede/x?{AGENDA.to_link()}",
+    "item of an agenda": f"/moede/x?punkt=1&{AGENDA.to_link()}",
     "data": "/data?indikatorer=preventable_admissions_65plus,days_after_ready",
+    "api": "/api",
+    "unknown passport": "/p/0000000000",
     "methods": "/metode",
     "method": "/metode/chronic_admissions_18plus",
     "about": "/om",

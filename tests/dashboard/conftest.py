@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def as_component(part: Any) -> Any:
         return [as_component(child) for child in part]
     if not isinstance(part, Tag):
         return part
-    attributes = {{"class": "className"}.get(name, name): value for name, value in part.attributes.items()}
+    named = {"class": "className", "maxlength": "maxLength"}
+    attributes = {named.get(name, name): value for name, value in part.attributes.items()}
     return getattr(html, part.name.capitalize())(as_component(part.children), **attributes)
 
 
@@ -78,8 +80,11 @@ def text_of(part: Any) -> str:
 
 
 def shown(data: Path, url: str) -> View:
-    """The view of an address. The page that says that something went wrong is a failure."""
+    """The view of an address, when all of it is worked out. A page that says that something went wrong is a failure."""
     view = show(data, *url.partition("?")[::2])
+    while view.address and not view.is_final:
+        time.sleep(0.1)
+        view = show(data, *url.partition("?")[::2])
     trouble = {load_words(lang)("trouble.error") for lang in LANGUAGES}
     assert not trouble & {text_of(part) for part in walk(view.content)}, f"{url} could not be shown"
     return view

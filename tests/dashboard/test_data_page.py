@@ -2,20 +2,26 @@
 
 import hashlib
 import io
+import json
+import re
 import shlex
+import shutil
+import subprocess
 
+import duckdb
 import polars as pl
 import pytest
 from click.testing import CliRunner
 from dash import html
+from polars.testing import assert_frame_equal
 
 from dashboard import readings
-from dashboard.files import Slice
 from dashboard.selection import AreaRef, Selection, catalogue
 from kpis.__main__ import main
 from kpis.export import FORMATS
 from kpis.indicator import LANGUAGES, load_indicators
 from kpis.period import periods_between
+from kpis.slice import Slice
 from tests.dashboard.conftest import shown, table_rows, text_of, walk
 from tests.helpers import build_release
 
@@ -37,7 +43,7 @@ def address(**choices) -> str:
 def links(view) -> dict[str, str]:
     """Kind → address of the files that the page offers."""
     found = [part.href for part in walk(view.content) if isinstance(part, html.A) and part.href.startswith("/fil/")]
-    return {href.partition("?")[0].rpartition(".")[2]: href for href in found}
+    return {href.partition("?")[0].rpartition(".")[2]: href for href in found if "csv=international" not in href}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -90,19 +96,19 @@ def test_the_preview_is_the_first_rows_of_the_file(country_data, client) -> None
     file = pl.read_parquet(io.BytesIO(client.get(links(view)["parquet"]).data)).head(8)
     preview = next(part for part in walk(view.content) if isinstance(part, html.Table))
     rows = [[text_of(cell) for cell in row.children] for row in walk(preview) if isinstance(row, html.Tr)][1:]
-    assert [row[2:5] for row in rows] == [
-        [name, period, str(numerator)]
-        for name, period, numerator in file.select("area_name", "period", "numerator").iter_rows()
+    assert [row[2:6] for row in rows] == [
+        [name, role, period, str(numerator)]
+        for name, role, period, numerator in file.select("area_name", "role", "period", "numerator").iter_rows()
     ]
 
 
 def test_an_area_takes_the_areas_that_lie_in_it_and_itself_at_its_own_level(country) -> None:
     year = periods_between(country.date("data_from"), country.date("as_of"), "year")[:1]
+    whole = catalogue(country).area(NORDJYLLAND, "2024")
     codes = {
-        level: [area.code for area in Slice((HEADLINE,), level, year, within=NORDJYLLAND).queries(country)[0].areas]
+        level: [area.code for area in Slice((HEADLINE,), level, year, within=whole).areas(country)]
         for level in ("municipality", "kkr")
     }
-    whole = catalogue(country).area(NORDJYLLAND, "2024")
     assert sorted(codes["municipality"]) == list(whole.municipalities)
     assert codes["kkr"] == [whole.code]
 
@@ -117,9 +123,9 @@ def test_a_slice_without_a_whole_period_says_so(country_data) -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (f"/fil/{HEADLINE},nothing.csv?fra=2024-01&til=2024-12", "'nothing' is no indicator"),
+        (f"/fil/{HEADLINE},nothing.csv?fra=2024-01&til=2024-12", "indikatorer=nothing is not known"),
         (f"/fil/{HEADLINE}.csv?fra=2024-01&til=2024-12&omraade=k-atlantis", "omraade=k-atlantis is not known"),
-        (f"/fil/{HEADLINE}.csv?fra=2024-01&til=2024-12&niveau=kkr&omraade=k-hjoerring", "No kkr lies in k-hjoerring"),
+        (f"/fil/{HEADLINE}.csv?fra=2024-01&til=2024-12&niveau=kkr&omraade=k-hjoerring", "No kkr lies in Hjørring"),
         (f"/fil/{HEADLINE}.csv?fra=2024-01&til=2024-12&opdeling=hest", "opdeling=hest is not known"),
         ("/fil/days_after_ready.csv?fra=2024-01&til=2024-12&opdeling=alder", "cannot be split by age"),
     ],
@@ -158,3 +164,69 @@ def test_what_the_release_before_said_otherwise_is_told(tmp_path) -> None:
 
 def test_without_an_earlier_release_nothing_is_compared(country_data) -> None:
     assert "ingen tidligere udgivelse" in text_of(shown(country_data, address()).content)
+
+
+@pytest.fixture
+def taken(country_data, client, tmp_path, monkeypatch):
+    """The Parquet file of a slice, lying where the reader works, and the snippets that the page gives for it."""
+    view = shown(country_data, address(level="region", grain="year"))
+    answer = client.get(links(view)["parquet"])
+    name = answer.headers["Content-Disposition"].partition("filename=")[2].strip('"')
+    (tmp_path / name).write_bytes(answer.data)
+    monkeypatch.chdir(tmp_path)
+    told = [text_of(part) for part in walk(view.content) if isinstance(part, html.Pre)]
+    given = dict(zip(("command", "curl", "duckdb", "polars", "r", "powerbi"), told, strict=True))
+    return pl.read_parquet(name), given
+
+
+def test_the_lines_for_duckdb_run(taken) -> None:
+    figures, given = taken
+    first, second = (part for part in given["duckdb"].split(";") if part.strip())
+    shown_rows = duckdb.connect().sql(first).pl()
+    own = figures.filter((pl.col("role") == "area") & (pl.col("status") == "ok"))
+    assert_frame_equal(shown_rows, own.select(shown_rows.columns))
+    assert b"passport" in {bytes(key, "utf-8") for key, _ in duckdb.connect().sql(second).fetchall()}
+
+
+def test_the_lines_for_polars_run(taken) -> None:
+    figures, given = taken
+    known = {}
+    exec(given["polars"], known)
+    assert_frame_equal(known["frame"], figures.filter(pl.col("role") == "area"))
+    assert json.loads(known["about"]["licence"])["name"] == "CC-BY-4.0"
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed here")
+def test_the_lines_for_r_run(taken) -> None:
+    figures, given = taken
+    ran = subprocess.run(
+        ["Rscript", "-e", given["r"] + "\ncat(nrow(frame))"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == str(figures.filter(pl.col("role") == "area").height)
+
+
+def test_the_address_for_power_bi_gives_what_its_lines_read(taken, client) -> None:
+    figures, given = taken
+    address_ = re.search(r'Web\.Contents\("http://[^/]+([^"]+)"\)', given["powerbi"])[1]
+    assert "udgave=" not in address_, "a report that is renewed wants the newest figures"
+    frame = pl.read_csv(
+        io.BytesIO(client.get(address_).data), separator=re.search(r'Delimiter = "(.)"', given["powerbi"])[1]
+    )
+    numbers = re.search(r"Tal = \{(.+)\}", given["powerbi"])[1].replace('"', "").split(", ")
+    assert_frame_equal(frame.select(numbers), figures.select(numbers), check_dtypes=False)
+
+
+def test_beside_the_csv_stand_its_international_form_and_its_description(country_data, client) -> None:
+    view = shown(country_data, address(level="region", grain="year"))
+    hrefs = [part.href for part in walk(view.content) if isinstance(part, html.A) and part.href.startswith("/fil/")]
+    (international,) = [href for href in hrefs if "csv=international" in href]
+    assert client.get(international).text.startswith("indicator,indicator_name,")
+    (described,) = [href for href in hrefs if ".json?" in href]
+    danish = client.get(links(view)["csv"]).data
+    assert client.get(described).json["resources"][0]["hash"] == f"sha256:{hashlib.sha256(danish).hexdigest()}"
+
+
+def test_every_file_of_the_page_is_tied_to_its_release(country, country_data) -> None:
+    view = shown(country_data, address())
+    hrefs = [part.href for part in walk(view.content) if isinstance(part, html.A) and part.href.startswith("/fil/")]
+    assert len(hrefs) == 7 and all(href.endswith(f"udgave={country.id}") for href in hrefs)

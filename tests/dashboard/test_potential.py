@@ -156,7 +156,7 @@ def test_the_file_holds_the_rows_of_the_page(country, country_data, client, refe
         ("/fil/potentiale.csv?omraade=k-atlantis", "omraade=k-atlantis is not known"),
         ("/fil/potentiale.csv?maalestok=bedst", "Allowed: bedste-femtedel, median, egen-bedste, maal"),
         ("/fil/potentiale.csv?andel=120", "Allowed: 100, 50, 25"),
-        ("/fil/potentiale.csv?periode=hest", "is not a period"),
+        ("/fil/potentiale.csv?periode=hest", "periode=hest is not known. Allowed: 2024-01, 2024-Q1"),
     ],
 )
 def test_a_wrong_address_of_potentials_is_told_what_is_allowed(client, url, told) -> None:

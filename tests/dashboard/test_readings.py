@@ -11,7 +11,7 @@ from kpis.area import find_area
 from kpis.indicator import load_indicators
 from kpis.period import Period
 from kpis.verdict import BY_ID
-from tests.helpers import build_release, tiny_release
+from tests.helpers import tiny_release
 
 ID = "preventable_admissions_65plus"
 HEADLINES = [item.id for item in load_indicators().values() if item.headline]
@@ -112,26 +112,3 @@ def test_the_newest_months_are_the_same_asked_for_by_name(country) -> None:
     area, last = find_area(country, "Hjørring", "2024"), readings.last_month(country)
     named = readings.area_process(country, ID, area, last, readings.SPARK_MONTHS)
     assert named.months.equals(readings.area_process(country, ID, area).months)
-
-
-def test_a_group_has_the_interventions_of_its_municipalities(tmp_path, country) -> None:
-    kkr = find_area(country, "KKR Nordjylland", "2024")
-
-    def row(key: str, name: str, level: str, code: str, start: date, indicator: str = ID) -> tuple:
-        return key, name, level, code, start, None, None, indicator, None
-
-    release = build_release(
-        tmp_path,
-        intervention=[
-            row("b", "Faldteam", "municipality", "0860", date(2025, 3, 1)),
-            row("a", "Akutteam", "municipality", "0851", date(2024, 1, 1)),
-            row("a", "Akutteam", "municipality", "0860", date(2024, 1, 1)),
-            row("c", "Andet sted", "municipality", "0101", date(2024, 1, 1)),
-            row("d", "Andet mål", "municipality", "0860", date(2024, 1, 1), "hip_fractures_65plus"),
-            row("e", "Fælles", "kkr", kkr.code, date(2024, 6, 1)),
-        ],
-    )
-    told = [(one["name"], one["areas"]) for one in readings.interventions(release, ID, kkr)]
-    assert told == [("Akutteam", ["0851", "0860"]), ("Fælles", [kkr.code]), ("Faldteam", ["0860"])]
-    own = readings.interventions(release, ID, find_area(release, "Hjørring", "2024"))
-    assert [one["name"] for one in own] == ["Akutteam", "Faldteam"]

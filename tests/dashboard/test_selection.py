@@ -75,6 +75,9 @@ def selections(draw: st.DrawFn) -> Selection:
         "reference": st.sampled_from(REFERENCES),
         "view": st.sampled_from(get_args(View) if page == "compare" else ("chart", "table")),
         "indicators": st.sampled_from([(), KNOWN.indicators[:1], KNOWN.indicators]),
+        "adding": st.sampled_from(["", "/k/hjoerring?opdeling=alder&m=1"]),
+        "item": st.integers(0, 3),
+        "packed": st.sampled_from(["", "eNq-_w"]),
     }
     chosen = {field: draw(choice) for field, choice in choices.items() if field in USED_ON[page]}
     if page in ("area", "carpet", "depth"):
@@ -84,9 +87,16 @@ def selections(draw: st.DrawFn) -> Selection:
         chosen["indicator"] = draw(st.sampled_from(KNOWN.indicators))
     if page in ("compare", "method"):
         chosen["indicator"] = draw(st.none() | st.sampled_from(KNOWN.indicators))
+    if page in ("effect", "effect_form"):
+        interventions = st.sampled_from(("IND-01", "Akutteam_Ærø"))
+        chosen["intervention"] = draw(interventions if page == "effect" else st.none() | interventions)
+    if page == "meeting":
+        chosen["agenda"] = draw(st.sampled_from(["", "kkr-nordjylland"]))
+    chosen["meeting"] = draw(st.booleans())
     if chosen.get("members"):
         chosen["group"] = None  # a group that the reader put together goes before
-    return Selection(page=page, lang=draw(st.sampled_from(LANGUAGES)), map=map_id, **chosen)
+    release = draw(st.none() | st.just("v20260115T030000Z-test"))
+    return Selection(page=page, lang=draw(st.sampled_from(LANGUAGES)), map=map_id, release=release, **chosen)
 
 
 @given(selections())

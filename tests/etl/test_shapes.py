@@ -16,19 +16,27 @@ import polars as pl
 import pytest
 import xlsxwriter
 from defects import CAPACITY, LPR2_HEADER, contacts, parquet, workbook, zipped
-from deliveries import CONTACT_HEADER, contact_line, month_of_contacts, write_contacts, write_population
+from deliveries import (
+    CONTACT_HEADER,
+    contact_line,
+    month_of_contacts,
+    write_contacts,
+    write_folder,
+    write_population,
+)
 from oracle import stays_of_person
 
 from etl.delivery import open_delivery
 from etl.file import find_files
 from etl.finding import Refused
 from etl.land import Landed, land
-from etl.load import FileReport, check, load
+from etl.load import FileReport, Silent, check, load, rebuild
 from etl.parse import former_municipalities
 from etl.protect import UNPROTECTED
 from etl.pseudonym import PseudonymKey
 from etl.rules import load_rules
 from etl.template import EXAMPLE, write_template
+from kpis.intervention import Plan, lock, released_plans, write_plan
 from kpis.reference import areas
 from kpis.release import open_release
 
@@ -511,6 +519,40 @@ def test_goals_and_interventions_for_areas_that_do_not_exist_are_held_back(tmp_p
     report = check_one(tmp_path / "indsatser.csv")
     assert [(f.row, f.rule) for f in report.findings if f.row] == [(4, "I1-municipalities")]
     assert land_one(tmp_path / "indsatser.csv")[1]["municipalities"].to_list()[:2] == ["0860|0851", "0860"]
+
+
+def test_the_plan_of_an_intervention_is_a_delivery_and_comes_out_as_it_went_in(tmp_path: Path) -> None:
+    planned = Plan(
+        id="i1", name="Akutteam", municipalities=("0851", "0860"), start=date(2024, 1, 1),
+        indicator="preventable_admissions_65plus", expected_effect=0.9, cost=1.5e6, owner="Sundhedschefen",
+        what="To linjer\nog \"anførselstegn\"", counterweight="readmissions_30d", later_starts=(("0860", date(2024, 3, 1)),),
+    )  # fmt: skip
+    plan = replace(lock(planned, datetime(2023, 12, 1, 9, 30)), cost=2e6)
+    (tmp_path / "i1.toml").write_text(write_plan(plan), encoding="utf-8")
+    assert check_one(tmp_path / "i1.toml").status == "accepted"
+    (tmp_path / "i1.toml").rename(write_folder(tmp_path / "in") / "i1.toml")
+    load([tmp_path / "in"], tmp_path / "data", protection=UNPROTECTED)
+    assert released_plans(open_release(tmp_path / "data")) == (plan,)
+    assert plan.is_intact
+
+
+def test_interventions_that_an_older_version_landed_are_still_read(tmp_path: Path) -> None:
+    plan = Plan("i1", "Akutteam", ("0860",), date(2024, 1, 1), "preventable_admissions_65plus", owner="Ingen")
+    (write_folder(tmp_path / "in") / "i1.toml").write_text(write_plan(plan), encoding="utf-8")
+    load([tmp_path / "in"], tmp_path / "data", protection=UNPROTECTED)
+    for path in (tmp_path / "data" / "build" / "history" / "interventions").glob("*.parquet"):
+        pl.read_parquet(path).drop("owner", "cost", "locked_plan").write_parquet(path)
+    rebuild(tmp_path / "data", as_of=None, protection=UNPROTECTED, accept_change=None, progress=Silent())
+    assert released_plans(open_release(tmp_path / "data")) == (replace(plan, owner=""),)
+
+
+def test_a_plan_that_is_none_is_refused_with_everything_that_is_wrong_with_it(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('indsats_id = "i 1"\nkommuner = ["0999"]\nfra = 2024-01-01\n', encoding="utf-8")
+    report = check_one(tmp_path / "p.toml")
+    assert report.status == "refused"
+    message = message_of(report, "I1-plan")
+    for part in ("indsats_id is “i 1”", "navn is missing", "kommuner names “0999”", "indikator is missing"):
+        assert part in message
 
 
 def test_an_unknown_file_is_answered_with_what_it_lacks_and_what_is_strange(tmp_path: Path) -> None:

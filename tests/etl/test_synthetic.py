@@ -20,6 +20,7 @@ from etl.synthetic.hospital import Span
 from etl.synthetic.model import load_model
 from etl.synthetic.people import NEVER, minute_of
 from etl.synthetic.plans import apply_interventions, place_interventions
+from etl.synthetic.welfare import draw_recipients, relieved
 from etl.template import GUIDANCE, ServiceRow, write_template
 
 SINCE, UNTIL = date(2020, 1, 1), date(2022, 1, 1)
@@ -141,12 +142,15 @@ def preventable(stays: pl.DataFrame) -> pl.DataFrame:
 
 def test_every_delivery_is_recognised_by_its_headers(demo: Path) -> None:
     kinds = {
+        "aed06": ("statbank", 1),
         "aed10a": ("statbank", 1),
+        "aed16": ("statbank", 1),
+        "hjemsyg2": ("statbank", 1),
+        "resp01": ("statbank", 1),
         "akutpladser_kapacitet_": ("acute_place_capacity", 5),
         "akutpladser_ophold_": ("acute_place_stays", 5),
         "faerdigbehandlede_dage": ("faerdigbehandlede", 1),
         "folk1a": ("population", 1),
-        "indsatser": ("interventions", 1),
         "maal": ("goals", 1),
         "officielle_tal": ("generic_long", 1),
     }
@@ -350,14 +354,76 @@ def test_official_figures_differ_from_ours_as_real_ones_do(
 
 def test_preventive_home_visits_add_up_over_every_dimension(demo: Path, population: pl.DataFrame) -> None:
     table = read_csv(demo / "aed10a.csv").with_columns(pl.col("INDHOLD").cast(pl.Int64))
-    total = table.filter(HJEMMEBESØG="TOT", ALDER="TOT", KØN="TOT", TID="2020")
+    total = table.filter(HJEMMEBESØG="380", ALDER="TOT", KØN="TOT", TID="2020")
     (country,) = total.filter(OMRÅDE="000")["INDHOLD"]
     assert country == total.filter(pl.col("OMRÅDE") != "000")["INDHOLD"].sum()
-    for dimension in ("HJEMMEBESØG", "ALDER", "KØN"):
-        others = [pl.col(column) == "TOT" for column in ("HJEMMEBESØG", "ALDER", "KØN") if column != dimension]
-        parts = table.filter(*others, pl.col(dimension) != "TOT", OMRÅDE="000", TID="2020")
+    for dimension, other in (("ALDER", "KØN"), ("KØN", "ALDER")):
+        is_part = (pl.col(dimension) != "TOT") & (pl.col(other) == "TOT")
+        parts = table.filter(is_part, HJEMMEBESØG="380", OMRÅDE="000", TID="2020")
         assert parts["INDHOLD"].sum() == country
+    (visits,) = table.filter(HJEMMEBESØG="381", ALDER="TOT", KØN="TOT", TID="2020", OMRÅDE="000")["INDHOLD"]
+    assert country < visits < 1.3 * country, "some are visited twice"
     assert 0.15 < country / persons(population, ["000"], 75) < 0.28
+
+
+# per 1,000 citizens of 65 and over: believable, and no more than that
+CARE = {"hjemsyg": (90, 130), "aed06": (95, 130), "rehab19": (12, 26)}
+
+
+@pytest.mark.parametrize(("table", "believable"), CARE.items())
+def test_care_is_told_by_age_and_sex_with_every_total(
+    demo: Path, population: pl.DataFrame, table: str, believable: tuple[int, int]
+) -> None:
+    cells = read_csv(demo / f"{table}.csv").with_columns(pl.col("INDHOLD").cast(pl.Int64)).filter(TID="2020")
+    cells = cells.rename({"ALDER1": "ALDER"}, strict=False)
+    if table == "aed06":
+        kinds = cells.filter(ALDER="Alder i alt", KOEN="Mænd og kvinder i alt", OMRÅDE="Hele landet")["INDHOLD"]
+        assert kinds[0] == kinds[1:].sum(), "each recipient has one kind of help"
+        cells = cells.filter(YDELSESTYPE="Modtagere af hjemmehjælp i alt")
+    everybody = cells.filter(ALDER="Alder i alt", KOEN="Mænd og kvinder i alt")
+    (country,) = everybody.filter(OMRÅDE="Hele landet")["INDHOLD"]
+    assert everybody.height == 99
+    assert everybody.filter(pl.col("OMRÅDE") != "Hele landet")["INDHOLD"].sum() == country
+    by_age = cells.filter(pl.col("ALDER") != "Alder i alt", KOEN="Mænd og kvinder i alt", OMRÅDE="Hele landet")
+    by_sex = cells.filter(pl.col("KOEN") != "Mænd og kvinder i alt", ALDER="Alder i alt", OMRÅDE="Hele landet")
+    assert by_age["INDHOLD"].sum() == by_sex["INDHOLD"].sum() == country
+    older = by_age.filter(pl.col("ALDER") != "Under 65 år")["INDHOLD"].sum()
+    assert believable[0] < 1000 * older / persons(population, ["000"], 65) < believable[1]
+
+
+def test_home_nursing_rises_where_an_effort_avoids_admissions() -> None:
+    model = load_model()
+    country = build_country(model, 2023, 1.0, 2026)
+    span = Span(date(2023, 1, 1), date(2026, 1, 1))
+    interventions = place_interventions(model, country, span)
+    january = {2023: country.persons.round().astype(int), 2025: country.persons.round().astype(int)}
+    nursed = draw_recipients("home_nursing", january, country, model, interventions, 2026)
+    growth = nursed[2025].sum(axis=(1, 2)) / nursed[2023].sum(axis=(1, 2))
+    with_effort = relieved(interventions, 2025, 98) > 0
+    assert with_effort.sum() == 15
+    assert growth[with_effort].mean() > 1.05 * growth[~with_effort].mean()
+
+
+def test_psychiatric_stays_touch_no_other_stay_of_the_person(demo: Path) -> None:
+    somatic, psychiatric = (
+        pl.concat(
+            pl.read_parquet(path).rename(str.lower).select("pnr", "kont_starttidspunkt", "kont_sluttidspunkt", "adiag")
+            for path in sorted(demo.glob("lpr_a_kontakt/*/*.parquet"))
+            if path.stem.endswith("_psykiatri") == is_psychiatry
+        ).drop_nulls()
+        for is_psychiatry in (False, True)
+    )
+    assert psychiatric.height > 500
+    share = psychiatric["adiag"].str.contains("^D?F").mean()
+    assert share > 0.9, "the others were coded with a symptom first, or wrongly"
+    # Contacts with a fault may end before they begin, or never.
+    sound = pl.col("kont_sluttidspunkt") >= pl.col("kont_starttidspunkt")
+    together = psychiatric.filter(sound).join(somatic.filter(sound), on="pnr", suffix="_other")
+    gap = pl.duration(hours=4)
+    touches = (pl.col("kont_starttidspunkt") <= pl.col("kont_sluttidspunkt_other") + gap) & (
+        pl.col("kont_starttidspunkt_other") <= pl.col("kont_sluttidspunkt") + gap
+    )
+    assert together.filter(touches).height <= 0.002 * psychiatric.height
 
 
 def test_respiratory_admissions_peak_in_winter_and_planned_ones_keep_weekends_free(stays: pl.DataFrame) -> None:
@@ -580,9 +646,9 @@ def test_an_intervention_prevents_its_share_of_affected_stays_and_no_others() ->
 
 def test_the_truth_lies_apart_from_the_deliveries(demo: Path) -> None:
     truth = json.loads((demo / "_facit" / "sandheder.json").read_text(encoding="utf-8"))
-    interventions = read_csv(demo / "indsatser.csv")
-    assert sorted(truth["indsatser"]) == interventions["indsats_id"].to_list()
-    assert "sand" not in " ".join(interventions.columns)
+    delivered = {path.stem: path.read_text("utf-8") for path in (demo / "indsatser").glob("*.toml")}
+    assert sorted(truth["indsatser"]) == sorted(delivered)
+    assert "sand" not in " ".join(delivered.values())
     assert len(truth["kommuner"]) == 98
     spread = np.std([np.log(entry["avoidable"]) for entry in truth["kommuner"].values()])
     assert 0.08 < spread < 0.20
@@ -665,7 +731,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     assert a == b
     assert a.keys() == c.keys()
     contacts = [name for name in a if name.endswith(".parquet")]
-    assert len(contacts) == 10
+    assert len(contacts) == 20, "five regions, two years, somatic and psychiatric"
     assert all(a[name] != c[name] for name in contacts)
 
 

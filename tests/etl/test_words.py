@@ -3,6 +3,7 @@
 import ast
 import string
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -10,6 +11,7 @@ from etl.finding import Finding, Refused
 from etl.source import load_sources
 from etl.words import together, told, words
 from kpis.indicator import LANGUAGES
+from kpis.intervention import Problem
 
 ETL = Path(__file__).parents[2] / "etl"
 SAY = {"told", "Refused", "of", "leave_out"}  # the functions whose first, or second, argument is a sentence's key
@@ -46,6 +48,7 @@ def test_every_sentence_that_the_code_asks_for_is_there() -> None:
 def test_no_sentence_is_kept_that_nobody_says() -> None:
     made = {f"{rule}.later" for rule in ("C2-municipality", "C2-future", "C2-open")} | {"sex.1", "sex.2"}
     made |= {f"disk.{state}{do}" for state in ("full", "broken") for do in ("", "_do")}
+    made |= {f"I1-plan.{problem}" for problem in get_args(Problem)}
     rules = {source_column.rule for source in load_sources() for source_column in source.columns}
     assert not set(words()["told"]) - constants() - made - rules
 

@@ -35,16 +35,23 @@ CODES = reference.areas().filter(pl.col("level") == "municipality")["area_code"]
 
 
 def build_alike(
-    folder: Path, seed: int, protection: Protection = ROUNDED, again: float = 0.15, differing: float = 0.0
+    folder: Path,
+    seed: int,
+    protection: Protection = ROUNDED,
+    again: float = 0.15,
+    differing: float = 0.0,
+    course: np.ndarray | None = None,
 ) -> Release:
     """A release of that country.
 
     `again`: share of the admissions that the same citizen has once more. `differing`: standard deviation of the true
-    ratios between municipalities (`true_ratios`).
+    ratios between municipalities (`true_ratios`). `course` [municipalities, months]: what these ratios are multiplied
+    with as time goes on, where something is to change.
     """
     random = np.random.default_rng(seed)
     persons = _persons()
-    cube = _cube(random, persons, again, true_ratios(seed, differing))
+    ratios = true_ratios(seed, differing)[:, None]
+    cube = _cube(random, persons, again, ratios if course is None else ratios * course)
     key = PseudonymKey(bytes([seed % 256]) * 32)
     tables = {
         "area": reference.areas(),
@@ -106,7 +113,7 @@ def _cube(random: np.random.Generator, persons: np.ndarray, again: float, ratios
     at_risk = persons[:, None] / 12_000 * BY_AGE * SEASON[:, None, None]
     frames = []
     for name in GROUPS:
-        first = random.poisson(at_risk * PER_THOUSAND[name] / (1 + again) * ratios[:, None, None, None])
+        first = random.poisson(at_risk * PER_THOUSAND[name] / (1 + again) * ratios[:, :, None, None])
         acute = first.copy()
         for later, share in enumerate(LATER):  # what would fall behind the last month falls in the first ones
             acute += np.roll(random.binomial(first, again * share), later, axis=1)

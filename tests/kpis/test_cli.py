@@ -1,5 +1,6 @@
 """The commands as a user meets them: in a process of their own where start-up matters, else in this one."""
 
+import json
 import subprocess
 import sys
 from datetime import date
@@ -8,15 +9,15 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from kpis.__main__ import FORMATS, GRAINS, main
-from kpis.area import areas
-from kpis.evaluate import Query
+from kpis.__main__ import DIALECTS, FORMATS, GRAINS, main
+from kpis.export import DIALECTS as DIALECTS_OF_EXPORT
 from kpis.export import FORMATS as FORMATS_OF_EXPORT
-from kpis.export import export
+from kpis.export import description, export
 from kpis.indicator import load_indicators
 from kpis.period import GRAINS as GRAINS_OF_PERIOD
 from kpis.period import periods_between
-from tests.helpers import tiny_release
+from kpis.slice import Slice
+from tests.helpers import build_release, tiny_release
 
 
 def run(*arguments):
@@ -66,21 +67,18 @@ def test_export_writes_the_file_that_the_dashboard_gives(country, country_data, 
         *("--grain", "quarter", "--format", "parquet", "-o", path, "--data", country_data),
     )
     assert result.exit_code == 0, result.output
-    assert "392 rows" in result.stderr
-    query = Query(
-        load_indicators()["preventable_admissions_65plus"],
-        areas(country, "municipality", "2024"),
-        periods_between(date(2024, 1, 1), date(2024, 12, 1), "quarter"),
-    )
-    assert path.read_bytes() == export(country, query, "parquet").content
-    assert pl.read_parquet(path).height == 98 * 4
+    assert "396 rows" in result.stderr
+    quarters = periods_between(date(2024, 1, 1), date(2024, 12, 1), "quarter")
+    wanted = Slice(("preventable_admissions_65plus",), "municipality", quarters)
+    assert path.read_bytes() == export(country, wanted, "parquet").content
+    assert pl.read_parquet(path).filter(pl.col("role") == "area").height == 98 * 4
 
 
 def test_export_without_dates_takes_all_whole_periods_and_a_name_of_its_own(country_data, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert run("export", "readmissions_30d", "--level", "country", "--data", country_data).exit_code == 0
     (path,) = tmp_path.iterdir()
-    assert path.name == "readmissions_30d_danmark_2023--2025_v20260115T030000Z-test.parquet"
+    assert path.name == "readmissions_30d_country_2023--2025_v20260115T030000Z-test.parquet"
     assert pl.read_parquet(path)["period"].to_list() == ["2023", "2024", "2025"]
 
 
@@ -88,6 +86,32 @@ def test_export_takes_the_format_from_the_name_of_the_file(country_data, tmp_pat
     path = tmp_path / "out.csv"
     assert run("export", "readmissions_30d", "--level", "kkr", "-o", path, "--data", country_data).exit_code == 0
     assert path.read_bytes().startswith(b"\xef\xbb\xbfIndikator;")
+
+
+def test_beside_a_csv_lies_what_it_is(country, country_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    how = ("--level", "kkr", "--format", "csv", "--csv", "international", "--data", country_data)
+    assert run("export", "readmissions_30d", *how).exit_code == 0
+    years = periods_between(country.date("data_from"), date(2025, 12, 1), "year")
+    wanted = Slice(("readmissions_30d",), "kkr", years)
+    for file in (
+        export(country, wanted, "csv", dialect="international"),
+        description(country, wanted, dialect="international"),
+    ):
+        assert (tmp_path / file.name).read_bytes() == file.content
+    assert run("export", "readmissions_30d", *how, "-o", "own.csv").exit_code == 0
+    assert json.loads((tmp_path / "own.json").read_text())["resources"][0]["path"] == "own.csv"
+
+
+def test_export_counts_on_an_earlier_release_by_its_name(tmp_path):
+    old = build_release(tmp_path, "v20260101T000000Z-old", seed=2)
+    build_release(tmp_path, "v20260201T000000Z-new")
+    path = tmp_path / "out.parquet"
+    how = ("export", "readmissions_30d", "--level", "country", "-o", path, "--data", tmp_path, "--release")
+    assert run(*how, old.id).exit_code == 0
+    assert pl.read_parquet(path)["release"].unique().to_list() == [old.id]
+    gone = run(*how, "v20250101T000000Z-gone")
+    assert gone.exit_code == 1 and "is not kept. Kept are: v20260201T000000Z-new, v20260101" in gone.output
 
 
 def test_export_finds_the_map_on_which_a_level_is_drawn(country_data, tmp_path):
@@ -98,7 +122,7 @@ def test_export_finds_the_map_on_which_a_level_is_drawn(country_data, tmp_path):
     assert run("export", "readmissions_30d", "--level", "region", *how).exit_code == 0
     assert pl.read_parquet(path)["map"].unique().to_list() == ["2024"]
     assert run("export", "readmissions_30d", "--level", "region", "--map", "2027", *how).exit_code == 0
-    assert pl.read_parquet(path)["area_name"].n_unique() == 4
+    assert pl.read_parquet(path).filter(pl.col("role") == "area")["area_name"].n_unique() == 4
 
 
 def test_export_splits_and_standardises(country_data, tmp_path):
@@ -116,7 +140,7 @@ def test_export_splits_and_standardises(country_data, tmp_path):
         (("export", "hip_fracture_65plus"), "Did you mean 'hip_fractures_65plus'?"),
         (("export", "days_after_ready", "--level", "regions"), "Did you mean 'region'?"),
         (("export", "days_after_ready", "--grain", "quarters"), "Did you mean 'quarter'?"),
-        (("export", "days_after_ready", "--format", "pdf"), "Allowed: parquet, csv, xlsx."),
+        (("export", "days_after_ready", "--format", "pdf"), "Allowed: parquet, csv, xlsx, arrow."),
         (("export", "days_after_ready", "--lang", "dk"), "Did you mean 'da'?"),
         (("export", "days_after_ready", "--from", "januar"), "Write it as 2024-01"),
         (("export", "days_after_ready", "--from", "2024-02", "--to", "2024-11"), "No whole year lies within"),
@@ -160,4 +184,5 @@ def test_help_does_not_load_what_reads_data():
 
 def test_the_words_of_the_command_line_are_those_of_the_modules():
     assert FORMATS == FORMATS_OF_EXPORT
+    assert DIALECTS == DIALECTS_OF_EXPORT
     assert GRAINS == GRAINS_OF_PERIOD

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.optimize import minimize
 
 from kpis import effect
 
@@ -148,6 +149,34 @@ def test_interrupted_counts_agree_with_statsmodels() -> None:
     assert found.counterfactual[-1] > found.fitted[-1]
 
 
+def test_the_mean_effect_is_that_of_level_and_slope_together() -> None:
+    rng = np.random.default_rng(10)
+    y = 30 - 2.0 * (np.arange(40) >= 20) + rng.normal(0, 0.5, 40)
+    line = effect.interrupted_series(y, 20)
+    assert line.mean_effect.value == pytest.approx((line.fitted - line.counterfactual)[20:].mean())
+    # Counted anew with the slope centred on the middle of the months after, its level is the mean effect.
+    t = np.arange(40.0)
+    post = (t >= 20).astype(float)
+    x = np.column_stack([np.ones(40), t, post, post * (t - t[20:].mean())])
+    lag = int(4 * (40 / 100) ** (2 / 9))
+    model = sm.OLS(y, x).fit(cov_type="HAC", cov_kwds={"maxlags": lag, "use_correction": True}, use_t=True)
+    assert (line.mean_effect.value, line.mean_effect.standard_error) == pytest.approx((model.params[2], model.bse[2]))
+    events, people = rng.poisson(1000, 40), np.full(40, 1e5)
+    counts = effect.interrupted_counts(events, people, 20)
+    assert counts.mean_effect.value == pytest.approx(counts.fitted[20:].sum() / counts.counterfactual[20:].sum())
+
+
+def test_limits_of_the_mean_effect_on_counts_cover() -> None:
+    rng = np.random.default_rng(11)
+    people = np.full(60, 1e5)
+    covered = []
+    for _ in range(300):
+        events = rng.poisson(people * 0.005 * np.where(np.arange(60) >= 30, 0.9, 1.0))
+        found = effect.interrupted_counts(events, people, 30, lag=0).mean_effect
+        covered.append(found.lower <= 0.9 <= found.upper)
+    assert 0.91 < np.mean(covered) < 0.98
+
+
 def test_a_short_side_is_refused() -> None:
     with pytest.raises(ValueError, match="7 points before and 13 after; at least 8"):
         effect.interrupted_series(np.arange(20.0), 7)
@@ -183,6 +212,22 @@ def test_a_mixture_of_donors_is_found_again() -> None:
     assert found.weights[[2, 5]] == pytest.approx([0.7, 0.3], abs=1e-4)
     assert found.weights.sum() == pytest.approx(1.0) and (found.weights >= 0).all()
     assert found.effect == pytest.approx(-4.0, abs=1e-3)
+
+
+def test_a_penalty_spreads_the_weights_as_the_same_problem_solved_otherwise() -> None:
+    donors = _donors()
+    treated, penalty = donors[:3].mean(axis=0), np.linspace(1, 400, 10)
+    found = effect.synthetic_control(treated, donors, 20, penalty)
+
+    def loss(weights: np.ndarray) -> float:
+        return float(((treated - weights @ donors)[:20] ** 2).sum() + penalty @ weights**2)
+
+    total = {"type": "eq", "fun": lambda weights: weights.sum() - 1}
+    best = minimize(loss, np.full(10, 0.1), bounds=[(0, 1)] * 10, constraints=[total], options={"ftol": 1e-12})
+    assert found.weights == pytest.approx(best.x, abs=2e-3)
+    assert loss(found.weights) == pytest.approx(best.fun, rel=1e-5)
+    plain = effect.synthetic_control(treated, donors, 20)
+    assert (found.weights**2).sum() < (plain.weights**2).sum()
 
 
 def test_a_unit_outside_what_the_donors_span_does_not_fit() -> None:

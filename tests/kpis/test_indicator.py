@@ -46,8 +46,9 @@ def test_indicators_stand_in_the_order_of_focus_areas_with_the_headline_first():
 
 def test_every_measure_of_the_contract_is_known_and_no_other():
     cube = {name for name in CONTRACT["tables"]["cube"]["columns"] if name.startswith("n_")}
-    derived = {"person_years", "person_days", "n_goal", "n_goal_on_track", "n_home_visited"}
-    assert set(MEASURES) == cube | set(CONTRACT["measures"]) | derived
+    of_statbank = {name for name, measure in MEASURES.items() if measure.statbank}
+    derived = {"person_years", "person_days", "n_goal", "n_goal_on_track"}
+    assert set(MEASURES) == cube | set(CONTRACT["measures"]) | derived | of_statbank
     assert {name for name, measure in MEASURES.items() if measure.table == "cube"} == cube
 
 
@@ -86,12 +87,16 @@ def test_everything_that_the_focus_areas_ask_for_is_there():
     wanted = {
         1: "preventable_admissions_65plus short_stays_65plus acute_admissions_65plus acute_place_capacity "
         "acute_place_occupancy acute_place_days_over_capacity acute_place_median_stay acute_place_referred_home_gp "
-        "acute_place_admitted_7 acute_place_admitted_30 acute_place_refused",
+        "acute_place_admitted_7 acute_place_admitted_30 acute_place_refused "
+        "home_nursing_65plus home_nursing_days_65plus",
         2: "chronic_admissions_18plus copd_admissions_18plus diabetes_admissions_18plus "
-        "heart_failure_admissions_18plus asthma_admissions_18plus hypertension_admissions_18plus readmission_copd",
-        3: "hip_fractures_65plus alcohol_admissions_18plus vaccine_preventable_65plus preventive_home_visits_75plus",
+        "heart_failure_admissions_18plus asthma_admissions_18plus hypertension_admissions_18plus readmission_copd "
+        "psychiatric_admissions_18plus",
+        3: "hip_fractures_65plus alcohol_admissions_18plus vaccine_preventable_65plus preventive_home_visits_75plus "
+        "rehabilitation_65plus",
         4: "readmissions_30d readmissions_30d_65plus days_after_ready data_completeness data_timeliness "
-        "common_goals_on_track",
+        "common_goals_on_track psychiatric_readmissions_30d home_help_65plus care_home_places_80plus "
+        "care_home_waiting_days",
     }
     found = {number: {i.id for i in INDICATORS.values() if i.focus_area == number} for number in wanted}
     assert found == {number: set(names.split()) for number, names in wanted.items()}

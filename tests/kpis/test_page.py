@@ -67,14 +67,17 @@ def test_the_calculation_tells_who_is_counted_where_the_counts_know_it(indicator
     told = " ".join(calculation.split())
     knows_ages = any(measure.table in ("cube", "population") for measure in indicator.measures)
     assert (" aged " in told or "all ages" in told) == knows_ages
-    assert ("with a diagnosis of the code list" in told) == (indicator.diagnoses is not None)
+    assert ("with a diagnosis of the code list" in told) == (indicator.group_ids != ("all",))
+    assert ("but those of the code list" in told) == bool(indicator.left_out_ids)
 
 
 def test_only_counts_of_persons_are_said_to_be_rounded() -> None:
     rounded = {name for name, one in INDICATORS.items() if "rounded to protect persons" in statistics(one, "en")}
     exact = {name for name, one in INDICATORS.items() if "are not rounded" in statistics(one, "en")}
     assert exact == {"acute_place_capacity", "acute_place_days_over_capacity"}
-    assert set(INDICATORS) - rounded - exact == {"preventive_home_visits_75plus", "common_goals_on_track"}
+    of_statbank = {name for name, one in INDICATORS.items() if one.is_yearly}
+    assert "home_nursing_65plus" in of_statbank
+    assert set(INDICATORS) - rounded - exact == of_statbank | {"common_goals_on_track"}
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:

@@ -323,10 +323,11 @@ def test_a_day_after_ready_costs_what_the_law_says(day, kroner):
 
 def test_the_code_lists_hold_the_groups_the_indicators_are_made_of():
     groups = {codelist.id: [group.key for group in codelist.groups] for codelist in load_codelists()}
-    assert set(groups) == {"chronic", "exclusion", "preventable_65plus", "prevention"}
+    assert set(groups) == {"chronic", "exclusion", "preventable_65plus", "prevention", "psychiatry"}
     assert len(groups["preventable_65plus"]) == 10
     assert groups["chronic"] == ["copd", "asthma", "heart_failure", "diabetes", "hypertension"]
     assert groups["prevention"] == ["hip_fracture", "alcohol", "vaccine_preventable"]
+    assert groups["psychiatry"] == ["organic", "substance", "psychosis", "mood", "anxiety_stress", "other"]
 
 
 def belongs(code: str, group: DiagnosisGroup) -> bool:
@@ -348,6 +349,12 @@ def belongs(code: str, group: DiagnosisGroup) -> bool:
         ("DC979", {"exclusion.cancer"}),
         ("DC98", set()),
         ("DD500", {"preventable_65plus.nutritional_anaemia"}),
+        ("DF059", {"psychiatry.organic"}),
+        ("DF100", {"psychiatry.substance", "prevention.alcohol"}),
+        ("DF209", {"psychiatry.psychosis"}),
+        ("DF48", {"psychiatry.anxiety_stress"}),
+        ("DF99", {"psychiatry.other"}),
+        ("DG309", set()),  # Alzheimer's as a disease of the brain
     ],
 )
 def test_a_diagnosis_is_in_these_groups(code, group_ids):

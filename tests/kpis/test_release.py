@@ -7,7 +7,19 @@ import pytest
 
 import kpis.release
 from kpis.period import add_months
-from kpis.release import CONTRACT, NoRelease, ReleaseError, current_release, open_release, per_release, release_problem
+from kpis.release import (
+    CONTRACT,
+    NoRelease,
+    NoSuchRelease,
+    ReleaseError,
+    current_release,
+    kept_release,
+    kept_releases,
+    open_release,
+    per_release,
+    release_before,
+    release_problem,
+)
 from tests.helpers import AS_OF, tiny_release
 
 
@@ -194,3 +206,60 @@ def test_who_asks_while_another_works_it_out_waits_for_the_answer(tmp_path):
         go_on.set()
         assert (first.result(10), second.result(10)) == (1, 1)
     assert len(calls) == 1
+
+
+# --- Releases by name -----------------------------------------------------------------------------------------
+
+
+JANUARY_, FEBRUARY_, MARCH_ = "v20260115T030000Z-a", "v20260215T030000Z-b", "v20260315T030000Z-c"
+PROTECTED = {"protection": {"method": "rounding"}}
+
+
+@pytest.fixture
+def three(tmp_path, without_waiting):
+    """Three published releases, the last one current."""
+    for name in (JANUARY_, FEBRUARY_, MARCH_):
+        tiny_release(tmp_path, name, manifest=PROTECTED)
+    return tmp_path
+
+
+def test_an_earlier_release_is_opened_by_its_id_and_only_once(three):
+    found = kept_release(three, JANUARY_)
+    assert found.id == JANUARY_
+    assert kept_release(three, JANUARY_) is found
+    assert kept_release(three, MARCH_) is current_release(three)
+    assert kept_releases(three) == [MARCH_, FEBRUARY_, JANUARY_]
+    assert release_before(current_release(three)) is kept_release(three, FEBRUARY_)  # the same file is open once
+
+
+def test_a_release_that_was_rolled_back_is_not_shown_by_its_id(three):
+    (three / "releases/CURRENT").write_text(f"{FEBRUARY_}.duckdb\n")
+    with pytest.raises(NoSuchRelease, match=f"Kept are: {FEBRUARY_}, {JANUARY_}"):
+        kept_release(three, MARCH_)
+
+
+def test_an_unprotected_release_is_not_shown_beside_a_protected_one(three):
+    tiny_release(three, "v20260115T030000Z-bare")
+    (three / "releases/CURRENT").write_text(f"{MARCH_}.duckdb\n")
+    with pytest.raises(NoSuchRelease, match="unprotected"):
+        kept_release(three, "v20260115T030000Z-bare")
+
+
+def test_a_damaged_earlier_release_is_not_there(three):
+    damage(open_release(three))
+    (three / "releases" / f"{JANUARY_}.duckdb").write_bytes(b"no release")
+    with pytest.raises(NoSuchRelease, match="damaged"):
+        kept_release(three, JANUARY_)
+
+
+@pytest.mark.parametrize("name", ["", "v1", "../CURRENT", "v20260115T030000Z-a/../x", "v" * 500, "CURRENT", "v\0"])
+def test_no_other_file_is_reached_by_the_id_of_a_release(three, name):
+    with pytest.raises(NoSuchRelease, match="is not kept"):
+        kept_release(three, name)
+
+
+def test_few_earlier_releases_are_open_at_a_time(three, monkeypatch):
+    monkeypatch.setattr(kpis.release, "_MOST_EARLIER", 1)
+    january = kept_release(three, JANUARY_)
+    kept_release(three, FEBRUARY_)
+    assert kept_release(three, JANUARY_) is not january

@@ -1,7 +1,9 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from kpis import compare, dispersion, effect, process, rates, verdict
+from kpis import compare, dispersion, effect_report, process, rates, verdict
 
 AREAS = 98
 
@@ -155,7 +157,7 @@ def test_unchanged_series_hardly_ever_change() -> None:
     assert verdict.judge_change(rounded, "lower").shouts.mean() < 0.05
 
 
-# --- an area against its past, its goal; an intervention --------------------------------------------------
+# --- an area against its past, its goal -------------------------------------------------------------------
 
 
 def test_change_is_read_from_the_newest_month_that_is_not_provisional() -> None:
@@ -170,18 +172,6 @@ def test_change_is_read_from_the_newest_month_that_is_not_provisional() -> None:
     assert verdict.judge_change(chart, "neither").id[0] == "rising"
 
 
-@pytest.mark.parametrize(
-    ("lower", "upper", "word"), [(0.8, 0.95, "works"), (1.05, 1.3, "works_against"), (0.8, 1.1, "cannot_tell")]
-)
-def test_an_intervention_works_when_no_effect_lies_outside(lower: float, upper: float, word: str) -> None:
-    estimate = effect.Effect((lower + upper) / 2, 0.1, lower, upper, 0.5, 9.0)
-    assert verdict.judge_effect(estimate, "lower").id == word
-    mirrored = {"works": "works_against", "works_against": "works", "cannot_tell": "cannot_tell"}
-    assert verdict.judge_effect(estimate, "higher").id == mirrored[word]
-    with pytest.raises(ValueError, match="judged by a direction"):
-        verdict.judge_effect(estimate, "neither")
-
-
 def test_every_word_and_reason_that_is_given_stands_in_the_vocabulary() -> None:
     rng = np.random.default_rng(7)
     given, reasons = set(), set()
@@ -194,6 +184,7 @@ def test_every_word_and_reason_that_is_given_stands_in_the_vocabulary() -> None:
         ):
             given |= set(found.id.ravel().tolist())
             reasons |= set(found.reason.ravel().tolist())
+    given |= set(get_args(effect_report.Verdict))
     assert given <= verdict.BY_ID.keys()
     assert reasons <= {reason.id for reason in verdict.REASONS} | {""}
     assert len(given) > 10

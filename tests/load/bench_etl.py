@@ -100,19 +100,21 @@ def pandas_script(deliveries: Path, _: Path) -> None:
 
 
 def newest_month(deliveries: Path, folder: Path) -> None:
-    """The contacts parted in two deliveries: all reported before the newest month, and that month's reports."""
+    """The contacts parted in two deliveries: all reported before the newest month, and that month's, a file a region."""
     import polars as pl
 
     older, newer = folder / "older", folder / "newer"
     shutil.copytree(deliveries, older, ignore=shutil.ignore_patterns("lpr_a_kontakt", "_facit"))
     newer.mkdir()
+    late: dict[str, list[pl.DataFrame]] = {}
     for number, path in enumerate(sorted(deliveries.rglob("lpr_a_kontakt/**/*.parquet"))):
         frame = pl.read_parquet(path, hive_partitioning=False)
         reported = next(name for name in frame.columns if name.lower() == "indberettet_dato")
         is_new = pl.col(reported) >= pl.datetime(2026, 9, 1)
         frame.filter(~is_new).write_parquet(older / f"{number}.parquet")
-        if not (late := frame.filter(is_new)).is_empty():
-            late.write_parquet(newer / f"{number}.parquet")
+        late.setdefault(path.stem, []).append(frame.filter(is_new).rename(str.lower))
+    for region, frames in late.items():
+        pl.concat(frames).write_parquet(newer / f"{region}.parquet")
 
 
 def as_csv(deliveries: Path, folder: Path) -> None:

@@ -51,6 +51,7 @@
   // A search whose text is exactly a suggestion goes there; any other is answered by the page itself.
   document.addEventListener("submit", function (event) {
     const form = event.target;
+    if (form.method !== "get") return; // it changes something: the server answers with where to go; or closes a dialog
     event.preventDefault();
     const target = new URL(form.getAttribute("action"), location.href);
     for (const [name, value] of new FormData(form)) {
@@ -83,15 +84,18 @@
       }
       const where = arrival;
       arrival = null;
-      if (where) {
-        requestAnimationFrame(function () {
+      requestAnimationFrame(function () {
+        document.dispatchEvent(new Event("arrived"));
+        const pointedAt = location.hash && document.getElementById(location.hash.slice(1));
+        if (!where && pointedAt) pointedAt.focus(); // of a page that was loaded whole, after a form was sent
+        if (where) {
           const kept = where.samePage && where.focus && document.getElementById(where.focus);
           const target = kept || document.querySelector("h1");
           if (target) target.focus({ preventScroll: true });
           if (kept) kept.scrollIntoView({ block: "nearest" }); // it may lie in a list that scrolls by itself
           if (!where.samePage) window.scrollTo(0, where.restore || 0);
-        });
-      }
+        }
+      });
       return window.dash_clientside.no_update;
     },
   };

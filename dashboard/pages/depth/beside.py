@@ -9,6 +9,7 @@ from dashboard import sentence
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import CHANGES, reason_text, verdict_mark
+from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.pages.compare import period_text
 from dashboard.pages.depth.scope import DepthScope, actions, scope_of
@@ -88,6 +89,7 @@ def expected(scope: DepthScope) -> list[Any]:
         scope.selection,
         words,
         html.H3,
+        of_marks(marks, words("depth.expected_axis"), digits),
     )
     note = html.P(words("depth.expected_note"), className="quiet small")
     return [html.Section([html.H2(words("depth.expected")), figure, note], className="figure-section")]

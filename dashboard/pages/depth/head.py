@@ -18,7 +18,7 @@ from dashboard.readings import (
     SPARK_MONTHS,
     area_process,
 )
-from dashboard.selection import Selection
+from dashboard.selection import Selection, area_ref
 from dashboard.words import load_words
 from kpis.indicator import FOCUS_AREAS, load_indicators
 from kpis.period import months_between
@@ -30,18 +30,21 @@ def page(selection: Selection, release: Release) -> Body:
     words = load_words(selection.lang)
     scope = scope_of(selection, release, words)
     title = words("depth.title", name=scope.texts.short_name, area=scope.name)
+    head = html.Div(
+        [
+            html.P([_eyebrow(scope), on_map(selection, words)], className="eyebrow"),
+            html.H1(title, tabIndex=-1),
+            html.P(_conclusion(scope), className="conclusion"),
+            _controls(scope),
+        ],
+        className="page-head",
+    )
+    if scope.own["status"] == "too_uncertain":
+        return Body(title, [head, _larger_areas(scope), _further(scope)])
     return Body(
         title,
         [
-            html.Div(
-                [
-                    html.P([_eyebrow(scope), on_map(selection, words)], className="eyebrow"),
-                    html.H1(title, tabIndex=-1),
-                    html.P(_conclusion(scope), className="conclusion"),
-                    _controls(scope),
-                ],
-                className="page-head",
-            ),
+            head,
             months(scope),
             *goals(scope),
             *breakdown(scope),
@@ -50,6 +53,28 @@ def page(selection: Selection, release: Release) -> Body:
             _further(scope),
         ],
     )
+
+
+def _larger_areas(scope: DepthScope) -> html.Section:
+    """Return the ways to the areas around one that the figure is too uncertain of."""
+    words, selection = scope.words, scope.selection
+    around = [
+        area
+        for (map_id, _), of_level in scope.known.areas.items()
+        if map_id == selection.map
+        for area in of_level
+        if len(area.municipalities) > 1 and set(scope.area.municipalities) <= set(area.municipalities)
+    ]
+    links = [
+        html.Li(
+            html.A(
+                sentence.capitalised(sentence.area_name(area, words)),
+                href=replace(selection, area=area_ref(area)).to_url(),
+            )
+        )
+        for area in around
+    ]
+    return html.Section([html.P(words("depth.too_uncertain", name=scope.texts.short_name)), html.Ul(links)])
 
 
 def _eyebrow(scope: DepthScope) -> str:

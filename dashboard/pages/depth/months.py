@@ -1,6 +1,7 @@
 """Month by month: the process chart with what happened and the path to the goal, and the goals."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,19 +11,20 @@ from dashboard import sentence
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import reason_text, verdict_mark
+from dashboard.figures.numbers import of_months
 from dashboard.figures.process import Flag, GoalPath, process, process_key
 from dashboard.pages.depth.scope import DepthScope, actions, change_told
+from dashboard.plans import municipality_names, plans_for
 from dashboard.potentials import area_potential
 from dashboard.readings import (
     SPARK_MONTHS,
-    Estimate,
     Process,
     area_process,
     goal_progress,
     goals_of,
-    interventions,
     last_month,
 )
+from kpis.intervention import Plan
 from kpis.period import add_months, breaks_within, months_between, periods_between
 from kpis.potential import has_potential
 from kpis.potential import words as potential_words
@@ -64,9 +66,10 @@ def months(scope: DepthScope) -> html.Figure | html.P:
         lambda width: process(shown.months, flags, path, scope.digits, label, words, width),
         legend,
         twin,
-        actions(scope, periods),
+        [*actions(scope, periods), *_plan_links(scope)],
         selection,
         words,
+        numbers=of_months(rows_, path, scope.texts.unit, scope.digits),
     )
 
 
@@ -106,18 +109,29 @@ def _month_table(scope: DepthScope, months: list[dict[str, Any]]) -> html.Div:
 
 
 def _flags(scope: DepthScope, since: date, until: date) -> list[Flag]:
-    found = interventions(scope.release, scope.indicator.id, scope.area)
     return [
-        Flag(add_months(item["start_date"], 0), _intervention_name(scope, item))
-        for item in found
-        if since <= add_months(item["start_date"], 0) <= until
+        Flag(add_months(plan.start, 0), _plan_name(scope, plan))
+        for plan in plans_for(scope.release, scope.area, scope.indicator.id)
+        if since <= add_months(plan.start, 0) <= until
     ]
 
 
-def _intervention_name(scope: DepthScope, item: Estimate) -> str:
-    if item["areas"] == [scope.area.code]:
-        return str(item["name"])
-    return scope.words("depth.in_part", name=item["name"], count=scope.words.count(len(item["areas"])))
+def _plan_name(scope: DepthScope, plan: Plan) -> str:
+    inside = set(plan.municipalities) & set(scope.area.municipalities)
+    if len(inside) == len(scope.area.municipalities):
+        return plan.name
+    if len(inside) == 1:
+        return scope.words("effect.in_one", name=plan.name, area=municipality_names()[next(iter(inside))])
+    return scope.words("depth.in_part", name=plan.name, count=scope.words.count(len(inside)))
+
+
+def _plan_links(scope: DepthScope) -> list[html.A]:
+    """Link to what came of each intervention here that aims at the indicator."""
+    words, selection = scope.words, replace(scope.selection, page="effect", view="chart")
+    return [
+        html.A(words("effect.from_depth", name=plan.name), href=replace(selection, intervention=plan.id).to_url())
+        for plan in plans_for(scope.release, scope.area, scope.indicator.id)
+    ]
 
 
 def _happenings(scope: DepthScope, flags: Sequence[Flag], since: date, until: date) -> list[Any]:

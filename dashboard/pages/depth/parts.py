@@ -10,6 +10,7 @@ from dashboard import sentence
 from dashboard.components.controls import Option, segments
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
+from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.pages.compare import period_text
 from dashboard.pages.depth.scope import DepthScope, actions
@@ -109,6 +110,7 @@ def _by_part(scope: DepthScope, breakdown: Breakdown) -> html.Figure | html.P:
         scope.selection,
         words,
         html.H3,
+        of_marks(marks, scope.texts.unit, digits),
     )
 
 
@@ -255,4 +257,5 @@ def _by_length(scope: DepthScope) -> html.Figure | html.P:
         scope.selection,
         words,
         html.H3,
+        of_marks(marks, words("depth.bed_days_axis"), digits),
     )

@@ -82,6 +82,7 @@ def actions(scope: DepthScope, periods: tuple[Period, ...], by: By | None = None
         html.A(
             words(f"figure.{kind}"),
             href=files.address(
+                scope.release,
                 scope.indicator.id,
                 kind,
                 scope.area.level,

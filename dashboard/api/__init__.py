@@ -1,0 +1,1 @@
+"""The API: what can be asked for and how it is answered, for programs."""

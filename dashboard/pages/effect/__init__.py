@@ -1,0 +1,1 @@
+"""Effekt: interventions, their locked plans, and what came of them."""

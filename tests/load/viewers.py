@@ -1,0 +1,212 @@
+"""Many viewers of the real server, for as long as you like, and publications under them.
+
+    python tests/load/viewers.py DATA --minutes 30                      # 200 viewers, each a view every 8 seconds
+    python tests/load/viewers.py DATA --minutes 60 --publications 10    # a soak: ten publications meanwhile
+
+A publication here is what readers see of one: a sound copy of the release under a new name, and the pointer moved to
+it. (What a load does beside it is the ETL's own benchmark.) DATA is copied first; nothing is written to it.
+
+Printed: views, errors, median and 95th percentile in milliseconds, memory of each worker when it has settled and at the
+end. Settled means: warmed up, and a third of the publications followed – while two releases are held a worker takes more
+room, which the system's allocator keeps for the next time. It runs beside the server and shares its processors, so the
+figures are on the careful side. Exit code 1 where an aim is missed: p95 ≤ 500 ms, no errors, growth ≤ 5 %.
+"""
+
+import argparse
+import http.client
+import json
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT)]
+
+import duckdb  # noqa: E402
+
+from kpis.area import areas  # noqa: E402
+from kpis.indicator import load_indicators  # noqa: E402
+from kpis.release import Release, open_release  # noqa: E402
+from tests.server import HOST, Server, callback, serving, wait_for  # noqa: E402
+
+P95_AIM, GROWTH_AIM = 0.5, 0.05
+KEPT = 5
+
+
+@dataclass
+class Seen:
+    """What viewers met: seconds of each view, and what went wrong."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    releases: set[str] = field(default_factory=set)
+
+    def quantile(self, share: float) -> float:
+        ordered = sorted(self.seconds)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    seen: Seen
+    before: dict[int, int]  # worker → bytes
+    after: dict[int, int]
+
+    @property
+    def growth(self) -> float:
+        """Of the worker that grew most, as a share."""
+        return max((self.after[pid] / self.before[pid] - 1 for pid in self.before if pid in self.after), default=0.0)
+
+    def in_words(self) -> str:
+        seen = self.seen
+        return (
+            f"{len(seen.seconds)} views, {len(seen.errors)} errors, {len(seen.releases)} releases seen; median "
+            f"{1000 * median(seen.seconds):.0f} ms, p95 {1000 * seen.quantile(0.95):.0f} ms, p99 "
+            f"{1000 * seen.quantile(0.99):.0f} ms; memory of workers "
+            + ", ".join(f"{self.before[pid] / 1e6:.0f} → {self.after.get(pid, 0) / 1e6:.0f} MB" for pid in self.before)
+            + f" (growth {100 * self.growth:.1f} %)"
+            + "".join(f"\n  {error}" for error in seen.errors[:5])
+        )
+
+
+def watched(
+    data: Path, *, minutes: float, viewers: int = 200, every: float = 8.0, publications: int = 0, settle: float = 60.0
+) -> Outcome:
+    """Let viewers watch a copy of a data folder; memory counts from when `settle` seconds have passed."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "data"
+        current = (data / "releases" / "CURRENT").read_text("utf-8").strip()
+        (own / "releases").mkdir(parents=True)
+        shutil.copy(data / "releases" / current, own / "releases" / current)
+        (own / "releases" / "CURRENT").write_text(current + "\n", "utf-8")
+        release = open_release(own)
+        with serving(own, "--workers", "2") as server:
+            wait_for(lambda: server.get("/ready").status == 200, server.process)
+            wait_until_warm(server)
+            return _watch(server, release, minutes * 60, viewers, every, publications, settle)
+
+
+def wait_until_warm(server: Server) -> None:
+    """Until the overviews come quickly: a release is counted ahead beside the visitors, in each worker."""
+    for _ in range(90):
+        start = time.perf_counter()
+        for number in range(4):
+            server.view("/land/overblik", f"kort=2027&x={time.time()}{number}")
+        if time.perf_counter() - start < 1.2:
+            return
+        time.sleep(2)
+
+
+def _watch(
+    server: Server, release: Release, seconds: float, viewers: int, every: float, publications: int, settle: float
+) -> Outcome:
+    slugs = [area.slug for area in areas(release, "municipality", "2024")]
+    headlines = [indicator.id for indicator in load_indicators().values() if indicator.headline]
+    seen, start = Seen(), time.monotonic()
+    until = start + seconds
+
+    def view(number: int) -> None:
+        chance = random.Random(number)
+        connection = http.client.HTTPConnection(HOST, server.port, timeout=60)
+        time.sleep(chance.uniform(0, min(every, seconds / 2)))
+        while time.monotonic() < until:
+            begun = time.perf_counter()
+            slug, indicator = chance.choice(slugs), chance.choice(headlines)
+            path, query = chance.choice(
+                [
+                    (f"/k/{slug}", ""),
+                    (f"/k/{slug}/{indicator}", ""),
+                    (f"/sammenlign/{indicator}", f"omraade=k-{slug}"),
+                    (f"/sammenlign/{indicator}", f"omraade=k-{slug}&visning=tragt"),
+                ]
+            )
+            try:
+                text = _asked(connection, path, query)
+                seen.seconds.append(time.perf_counter() - begun)
+                if path.removeprefix("/").split("/")[-1] not in text:
+                    seen.errors.append(f"{path}: not the view that was asked for")
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                seen.errors.append(f"{path}: {error!r}"[:200])
+                connection.close()
+            time.sleep(max(0.0, every - (time.perf_counter() - begun)))
+
+    readers = [threading.Thread(target=view, args=(number,)) for number in range(viewers)]
+    for reader in readers:
+        reader.start()
+    time.sleep(min(settle, seconds / 2))
+    before = _memory(server)
+    for number in range(publications):
+        if number <= publications // 3:
+            before = _memory(server)
+        time.sleep(max(0.0, until - time.monotonic()) / (publications - number + 1))
+        published = publish(release.path.parent, number)
+        wait_for(lambda published=published: server.get("/ready").text.strip() == published, server.process, 30)
+        seen.releases.add(published)
+    for reader in readers:
+        reader.join()
+    return Outcome(seen, before, _memory(server))
+
+
+def _asked(connection: http.client.HTTPConnection, path: str, query: str) -> str:
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    connection.request("POST", "/_dash-update-component", callback(path, query), headers)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    assert answer.status == 200, f"status {answer.status}"
+    return text
+
+
+def publish(folder: Path, number: int) -> str:
+    """Put a copy of the current release under a later name and point to it; the oldest go, as when a load publishes."""
+    name = f"v2099{number:04d}T000000000000-{number:012x}"
+    part = folder / f".build-{number}.duckdb"
+    shutil.copy(folder / (folder / "CURRENT").read_text("utf-8").strip(), part)
+    with duckdb.connect(str(part)) as connection:
+        connection.execute("update manifest set value = $1 where key = 'release_id'", [json.dumps(name)])
+    part.rename(folder / f"{name}.duckdb")
+    pointer = folder / "CURRENT.tmp"
+    pointer.write_text(f"{name}.duckdb\n", "utf-8")
+    pointer.replace(folder / "CURRENT")
+    for old in sorted(folder.glob("v*.duckdb"))[:-KEPT]:
+        old.unlink()
+    return name
+
+
+def _memory(server: Server) -> dict[int, int]:
+    def resident(pid: int) -> int:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+    return {pid: resident(pid) for pid in server.workers()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--viewers", type=int, default=200)
+    parser.add_argument("--every", type=float, default=8.0, metavar="SECONDS")
+    parser.add_argument("--publications", type=int, default=0)
+    parser.add_argument("--settle", type=float, default=300.0, metavar="SECONDS", help="until memory counts")
+    asked = parser.parse_args()
+    outcome = watched(
+        asked.data,
+        minutes=asked.minutes,
+        viewers=asked.viewers,
+        every=asked.every,
+        publications=asked.publications,
+        settle=asked.settle,
+    )
+    print(f"{asked.viewers} viewers for {asked.minutes:g} min, {asked.publications} publications: {outcome.in_words()}")
+    has_missed = outcome.seen.quantile(0.95) > P95_AIM or outcome.seen.errors or outcome.growth > GROWTH_AIM
+    return 1 if has_missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

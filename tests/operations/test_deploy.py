@@ -1,0 +1,72 @@
+"""What `deploy/` says fits what there is: commands and their options, folders, and who must not see what."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+
+from dashboard.__main__ import main as serve
+from etl.__main__ import main as etl
+from tests.server import ROOT
+
+DEPLOY = ROOT / "deploy"
+UNITS = sorted(DEPLOY.glob("*.service"))
+
+
+def unit(path: Path) -> RawConfigParser:
+    parser = RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(path)
+    return parser
+
+
+def commands(path: Path) -> list[list[str]]:
+    """The words after `python -m`, of a unit."""
+    return [shlex.split(found) for found in re.findall(r"python -m ([^'\n]*)", path.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_commands_have_these_options(path: Path) -> None:
+    found = commands(path)
+    assert found
+    for package, *words in found:
+        command = serve if package == "dashboard" else etl.commands[words[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_users_are_made(path: Path) -> None:
+    user = unit(path)["Service"]["User"]
+    assert f"u {user} " in (DEPLOY / "naerblik.sysusers").read_text("utf-8")
+
+
+def test_the_web_user_sees_no_persons_and_the_loader_no_network() -> None:
+    web, load = (unit(DEPLOY / f"naerblik-{name}.service")["Service"] for name in ("web", "load"))
+    assert web["User"] != load["User"]
+    assert {"-/var/lib/naerblik/raw", "-/var/lib/naerblik/build"} <= set(web["InaccessiblePaths"].split())
+    assert web["ReadWritePaths"] == "/var/lib/naerblik/web"
+    assert load["PrivateNetwork"] == "yes"
+    folders = (DEPLOY / "naerblik.tmpfiles").read_text("utf-8")
+    for folder in ("raw", "build"):
+        assert re.search(rf"^d /var/lib/naerblik/{folder} +0700 naerblik-etl naerblik-etl$", folders, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here to ask")
+@pytest.mark.parametrize("path", [*UNITS, *DEPLOY.glob("*.timer")], ids=lambda path: path.name)
+def test_systemd_understands_the_units(path: Path) -> None:
+    said = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True).stderr
+    assert not [line for line in said.splitlines() if path.name in line and "is not executable" not in line]
+
+
+def test_images_copy_what_there_is_and_keep_the_two_apart() -> None:
+    text = (DEPLOY / "Containerfile").read_text("utf-8")
+    for source in re.findall(r"^COPY (\S+) ", text, re.MULTILINE):
+        assert (ROOT / source).exists(), source
+    _, loading, web = text.split("\nFROM ")[-3:]
+    assert "COPY dashboard" not in loading and "COPY etl" not in web
+    assert "--require-hashes" in text and "USER naerblik-web" in web and "USER naerblik-etl" in loading
