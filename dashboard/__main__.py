@@ -13,9 +13,9 @@ import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from dashboard.logs import JsonLines
-from dashboard.loopback import is_loopback
-from dashboard.settings import Settings, SettingsProblem, read_settings
+from dashboard.guard.loopback import is_loopback
+from dashboard.guard.settings import Settings, SettingsProblem, read_settings
+from dashboard.running.logs import JsonLines
 
 _THREADS = 8
 _SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported, so named here
@@ -140,8 +140,8 @@ class _Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        from dashboard import logs
         from dashboard.app import create_app
+        from dashboard.running import logs
 
         logs.start()
         return create_app(self._data_dir, self._settings).server
@@ -157,7 +157,7 @@ class _Server(BaseApplication):
         click.echo(self._greeting)
 
     def _share_counts(self, _: Any) -> None:
-        """Give the workers one folder for what they count (dashboard/metrics.py)."""
+        """Give the workers one folder for what they count (dashboard/running/metrics.py)."""
         os.environ[_SHARED_COUNTS] = tempfile.mkdtemp(prefix="naerblik-counts-")
 
     def _stop_sharing(self, _: Any) -> None:
@@ -178,7 +178,7 @@ class _Server(BaseApplication):
 
         (One that needs no log-in.) Then count ahead, beside the visitors.
         """
-        from dashboard.warmth import keep_warm
+        from dashboard.running.warmth import keep_warm
 
         worker.app.wsgi().test_client().get("/live")
         keep_warm(self._data_dir)

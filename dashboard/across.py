@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import polars as pl
 from flask import Flask, Response, request
 
-from dashboard.access import audit, needs
 from dashboard.api.filters import AreaText, MapFilters, read_filters
 from dashboard.api.problem import Problem
 from dashboard.files import sent
+from dashboard.guard.access import audit, needs
 from dashboard.readings import Estimate, last_month
 from dashboard.selection import COUNTRY, AreaRef
 from kpis.area import MAPS, Area, Map, areas

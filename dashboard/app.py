@@ -15,26 +15,17 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from flask import Flask, has_request_context, request
 from flask_compress import Compress
 
-from dashboard import (
-    access,
-    across,
-    agenda_forms,
-    effect_files,
-    feeds,
-    files,
-    login,
-    logs,
-    metrics,
-    plan_forms,
-    probes,
-    secure_side,
-    security,
-)
-from dashboard.access import LOCAL, current_user
+from dashboard import across, feeds, files
+from dashboard.agenda import forms as agenda_forms
 from dashboard.api import dataset, routes
 from dashboard.components.markup import Markup
+from dashboard.effect import files as effect_files
+from dashboard.effect import forms as plan_forms
+from dashboard.guard import access, login, secure_side, security
+from dashboard.guard.access import LOCAL, current_user
+from dashboard.guard.settings import Settings
 from dashboard.papers import routes as papers
-from dashboard.settings import Settings
+from dashboard.running import logs, metrics, probes
 from dashboard.view import draw
 from dashboard.words import DEFAULT_LANGUAGE, load_words
 from kpis.indicator import LANGUAGES

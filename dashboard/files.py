@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, request
 
-from dashboard.access import audit, needs
 from dashboard.api.filters import AreaText, FileFilters, MapFilters, PeriodText, one_of, read_filters, slice_query
 from dashboard.api.problem import Problem
 from dashboard.api.quota import charge
+from dashboard.guard.access import audit, needs
 from dashboard.passport import issue, short_address
 from dashboard.potentials import potential_rows
 from dashboard.readings import latest_period

@@ -9,12 +9,13 @@ from urllib.parse import parse_qsl
 
 from dash import html
 
-from dashboard import agendas, plans
-from dashboard.access import current_user
-from dashboard.agendas import place_on_agenda
+from dashboard.agenda import kept as agendas
+from dashboard.agenda.kept import place_on_agenda
 from dashboard.components import shell
 from dashboard.components.markup import to_markup
 from dashboard.components.wall import wall_page
+from dashboard.effect import plans
+from dashboard.guard.access import current_user
 from dashboard.memory import Memory
 from dashboard.own_folder import last_kept
 from dashboard.pages import (

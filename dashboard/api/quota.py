@@ -12,8 +12,8 @@ from math import ceil
 
 from flask import current_app, request
 
-from dashboard.access import LOCAL, current_user
 from dashboard.api.problem import Problem
+from dashboard.guard.access import LOCAL, current_user
 
 ROWS_A_SECOND = 20_000
 BURST = 2_000_000

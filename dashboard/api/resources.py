@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from dashboard.agenda import AgendaProblem
-from dashboard.agendas import kept_agenda, kept_agendas
+from dashboard.agenda.kept import kept_agenda, kept_agendas
 from dashboard.api.encoding import Kind
 from dashboard.api.filters import (
     AreaFilters,
@@ -27,8 +27,8 @@ from dashboard.api.filters import (
     kept,
 )
 from dashboard.api.problem import Problem, not_allowed
-from dashboard.effects import METHODS, MONTHS, effect_of, method_rows, month_rows
-from dashboard.plans import find_plan, known_plans
+from dashboard.effect.plans import find_plan, known_plans
+from dashboard.effect.reports import METHODS, MONTHS, effect_of, method_rows, month_rows
 from dashboard.register import services
 from dashboard.selection import area_ref, catalogue
 from kpis.area import Area, levels

@@ -7,7 +7,6 @@ from pathlib import Path
 from flask import Flask, Response, request
 from werkzeug.datastructures import MIMEAccept
 
-from dashboard.access import audit, needs
 from dashboard.api.document import openapi
 from dashboard.api.encoding import KINDS, MEDIA_TYPE, Kind, encode
 from dashboard.api.filters import Filters, kept, read_filters
@@ -15,6 +14,7 @@ from dashboard.api.problem import Problem
 from dashboard.api.quota import Quota, charge
 from dashboard.api.resources import RESOURCES, Answer, Asked, Resource
 from dashboard.files import issue_slice
+from dashboard.guard.access import audit, needs
 from dashboard.pages.passport import facts
 from dashboard.passport import PREFIX, find, short_address
 from kpis.catalogue import to_json

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from dashboard.agendas import Place
+from dashboard.agenda.kept import Place
 from dashboard.components.attributes import aria, data
 from dashboard.components.svg import Svg
 from dashboard.feeds import feed_of

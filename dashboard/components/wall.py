@@ -11,7 +11,7 @@ from typing import Any
 
 from dash import html
 
-from dashboard.agendas import Place
+from dashboard.agenda.kept import Place
 from dashboard.components.attributes import aria, data
 from dashboard.components.controls import letters_button
 from dashboard.components.figure import drawn_parts

@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 from dash import html
 
 from dashboard import sentence
-from dashboard.access import may
 from dashboard.agenda import LINK_KEY, LONGEST, Agenda, AgendaItem, AgendaProblem
-from dashboard.agenda_drafts import DRAFT_LEVELS, load_drafts
-from dashboard.agenda_forms import (
+from dashboard.agenda.drafts import DRAFT_LEVELS, load_drafts
+from dashboard.agenda.forms import (
     ADD,
     AREA,
     COPY,
@@ -32,12 +31,13 @@ from dashboard.agenda_forms import (
     VERSION,
     VIEW,
 )
-from dashboard.agendas import Kept, asked_agenda, can_keep, kept_agenda, kept_agendas
+from dashboard.agenda.kept import Kept, asked_agenda, can_keep, kept_agenda, kept_agendas
 from dashboard.components.attributes import aria
 from dashboard.components.fields import Field, choice_field, line_field, text_field
 from dashboard.components.markup import Input, Tag
+from dashboard.effect.plans import data_dir_of
+from dashboard.guard.access import may
 from dashboard.pages import Body
-from dashboard.plans import data_dir_of
 from dashboard.selection import Notice, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import MAPS, levels

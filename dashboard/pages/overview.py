@@ -15,6 +15,7 @@ from dashboard.components.markup import Tag
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import CALM, CHANGES, SILENT, reason_text, verdict_mark, verdict_text
+from dashboard.effect.plans import plans_for
 from dashboard.figures.sparkline import sparkline, sparkline_key
 from dashboard.figures.strip import Benchmarks, strip, strip_key
 from dashboard.groups import group_of, group_options
@@ -23,7 +24,6 @@ from dashboard.pages import Body, Wall
 from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.scope import Scope
 from dashboard.papers.addresses import overview_address
-from dashboard.plans import plans_for
 from dashboard.potentials import level_potentials
 from dashboard.readings import (
     NOT_ASSESSED,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 
-from dashboard.access import PLAIN, audit
 from dashboard.agenda import LINK_KEY, Agenda, AgendaProblem
-from dashboard.agendas import asked_agenda
+from dashboard.agenda.kept import asked_agenda
 from dashboard.components.drawing import PICTURES
+from dashboard.guard.access import PLAIN, audit
 from dashboard.papers.annex import agenda_pdf, overview_pdf
 from dashboard.papers.content import NoContent, content
 from dashboard.papers.ink import picture

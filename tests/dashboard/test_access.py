@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from dashboard import access, login, logs
 from dashboard.__main__ import main
 from dashboard.app import create_app
-from dashboard.settings import Proxy, Settings, SettingsProblem, read_settings
+from dashboard.guard import access, login
+from dashboard.guard.settings import Proxy, Settings, SettingsProblem, read_settings
+from dashboard.running import logs
 
 OVER_PROXY = Settings(
     public_address="https://naerblik.example",
@@ -195,7 +196,5 @@ def test_the_starting_process_loads_no_threads_that_a_fork_would_break() -> None
     import subprocess
     import sys
 
-    code = (
-        "import sys, dashboard.__main__, dashboard.settings; print({'polars', 'duckdb', 'pyarrow'} & set(sys.modules))"
-    )
+    code = "import sys, dashboard.__main__, dashboard.guard.settings; print({'polars', 'duckdb', 'pyarrow'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

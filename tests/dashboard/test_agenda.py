@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import access
 from dashboard.agenda import (
     LINK_KEY,
     LONGEST,
@@ -30,9 +29,10 @@ from dashboard.agenda import (
     read_agenda,
     write_agenda,
 )
-from dashboard.agenda_drafts import DRAFT_LEVELS, load_drafts
-from dashboard.agendas import OverwrittenError, keep_agenda, kept_agenda, kept_agendas, place_on_agenda
+from dashboard.agenda.drafts import DRAFT_LEVELS, load_drafts
+from dashboard.agenda.kept import OverwrittenError, keep_agenda, kept_agenda, kept_agendas, place_on_agenda
 from dashboard.app import create_app
+from dashboard.guard import access
 from dashboard.own_folder import last_kept, own_folder, write_file
 from dashboard.selection import Selection, catalogue
 from dashboard.view import draw

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 import kpis.retired
 from dashboard.agenda import Agenda, AgendaItem
-from dashboard.agendas import keep_agenda
+from dashboard.agenda.kept import keep_agenda
 from dashboard.api import resources
 from dashboard.api.document import openapi
 from dashboard.api.encoding import KINDS, MEDIA_TYPE

@@ -15,14 +15,14 @@ import pytest
 from dash import html
 from polars.testing import assert_frame_equal
 
-from dashboard import plan_forms
-from dashboard.access import User
 from dashboard.app import create_app
-from dashboard.effects import effect_of, method_rows, month_rows
+from dashboard.effect import forms as plan_forms
+from dashboard.effect.plans import FOLDER, RESERVED, TYPED, find_plan, from_typed, known_plans, plans_for, to_typed
+from dashboard.effect.reports import effect_of, method_rows, month_rows
+from dashboard.guard.access import User
 from dashboard.own_folder import place_of
 from dashboard.pages.effect.form import SEEN, fingerprint, problem_text
 from dashboard.pages.effect.told import change_text, fewer_text, sentence_of
-from dashboard.plans import FOLDER, RESERVED, TYPED, find_plan, from_typed, known_plans, plans_for, to_typed
 from dashboard.selection import catalogue, exact_area
 from dashboard.view import draw
 from dashboard.words import load_words
@@ -501,7 +501,7 @@ def test_where_nothing_can_be_kept_the_text_comes_back(form, monkeypatch) -> Non
 
 def test_who_may_not_write_is_not_offered_the_form_and_is_refused(own, form, monkeypatch) -> None:
     reader = User("anna", frozenset({"viewer", "analyst"}))
-    monkeypatch.setattr("dashboard.access.current_user", lambda: reader)
+    monkeypatch.setattr("dashboard.guard.access.current_user", lambda: reader)
     assert form("/effekt/ny", **TYPED_PLAN).status_code == 403
     assert "/effekt/ny" not in _hrefs(shown(own, "/effekt").content)
     page = shown(own, "/effekt/ny").content

@@ -7,7 +7,7 @@ import pytest
 from dash import html
 
 from dashboard.agenda import Agenda, AgendaItem
-from dashboard.agendas import keep_agenda
+from dashboard.agenda.kept import keep_agenda
 from dashboard.components.svg import Svg
 from dashboard.components.tree import first_of_class
 from dashboard.components.wall import neighbours

@@ -4,7 +4,7 @@ import pytest
 
 from dashboard import view
 from dashboard.memory import Memory
-from dashboard.warmth import warm
+from dashboard.running.warmth import warm
 
 
 def test_an_answer_is_found_once_and_the_oldest_is_forgotten() -> None:

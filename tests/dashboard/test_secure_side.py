@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.app import create_app
-from dashboard.loopback import is_loopback
+from dashboard.guard.loopback import is_loopback
 from tests.helpers import tiny_release
 
 PATHS = ("/", "/_dash-layout", "/fil/preventable_admissions_65plus.csv?fra=2024-01&til=2024-12", "/ready", "/live")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dashboard.app import create_app
-from dashboard.security import SLOWEST_QUERY
+from dashboard.guard.security import SLOWEST_QUERY
 from kpis.release import QUERY_SECONDS, QueryTooSlow, open_release
 from tests.helpers import tiny_release
 from tests.server import callback

@@ -174,7 +174,7 @@ def test_a_person_may_ask_so_much_and_no_more(server) -> None:
 
 
 def test_the_example_of_the_docs_is_allowed(tmp_path) -> None:
-    from dashboard.settings import read_settings
+    from dashboard.guard.settings import read_settings
 
     text = (ROOT / "docs" / "drift.md").read_text("utf-8")
     example = re.search(r"```toml\n(public_address.*?)```", text, re.DOTALL)[1]

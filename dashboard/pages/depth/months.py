@@ -11,10 +11,10 @@ from dashboard import sentence
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import reason_text, verdict_mark
+from dashboard.effect.plans import municipality_names, plans_for
 from dashboard.figures.numbers import of_months
 from dashboard.figures.process import Flag, GoalPath, process, process_key
 from dashboard.pages.depth.scope import DepthScope, actions, change_told
-from dashboard.plans import municipality_names, plans_for
 from dashboard.potentials import area_potential
 from dashboard.readings import (
     SPARK_MONTHS,

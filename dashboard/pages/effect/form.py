@@ -7,11 +7,11 @@ from typing import Any
 
 from dash import html
 
-from dashboard.access import may
 from dashboard.components.fields import Field, choice_field, fault_summary, line_field, text_field
 from dashboard.components.markup import Input
+from dashboard.effect.plans import TYPED, Typed, find_plan, municipality_names, to_typed
+from dashboard.guard.access import may
 from dashboard.pages import Body
-from dashboard.plans import TYPED, Typed, find_plan, municipality_names, to_typed
 from dashboard.selection import Notice, Selection
 from dashboard.words import Words, load_words
 from kpis.indicator import load_indicators

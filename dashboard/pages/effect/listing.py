@@ -7,12 +7,12 @@ from typing import Any
 
 from dash import html
 
-from dashboard.access import may
 from dashboard.components.verdict import verdict_mark, verdict_text
-from dashboard.effects import effects_so_far
+from dashboard.effect.plans import known_plans
+from dashboard.effect.reports import effects_so_far
+from dashboard.guard.access import may
 from dashboard.pages import Body, Wall
 from dashboard.pages.effect.told import facts, sentence_of
-from dashboard.plans import known_plans
 from dashboard.selection import COUNTRY, Selection, catalogue
 from dashboard.sentence import area_name, capitalised
 from dashboard.words import Words, load_words

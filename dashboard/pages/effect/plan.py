@@ -6,9 +6,9 @@ from typing import Any
 from dash import html
 
 from dashboard.components.table import Row, data_table
+from dashboard.effect.plans import TYPED, municipality_names
 from dashboard.figures.forest import signed
 from dashboard.pages.effect.told import name_of, percent
-from dashboard.plans import TYPED, municipality_names
 from dashboard.words import Words
 from kpis.intervention import Plan, deviations
 from kpis.period import months_between

@@ -7,21 +7,21 @@ from typing import Any
 import polars as pl
 from dash import html
 
-from dashboard.access import may
 from dashboard.components.attributes import aria
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import verdict_text
-from dashboard.effects import effect_of, month_rows
+from dashboard.effect.plans import find_plan
+from dashboard.effect.reports import effect_of, month_rows
 from dashboard.figures.counterfactual import counterfactual, counterfactual_key
 from dashboard.figures.numbers import of_counterfactual
+from dashboard.guard.access import may
 from dashboard.pages import Body
 from dashboard.pages.effect import listing
 from dashboard.pages.effect.plan import lock_line
 from dashboard.pages.effect.scope import EffectScope, file_links
 from dashboard.pages.effect.told import fewer_text, name_of, places, sentence_of
 from dashboard.pages.effect.trust import trust
-from dashboard.plans import find_plan
 from dashboard.selection import AreaRef, Notice, Selection, catalogue
 from dashboard.sentence import capitalised
 from dashboard.words import Words, load_words

@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import html
 
-from dashboard.effect_files import effect_address
+from dashboard.effect.files import effect_address
 from dashboard.files import POTENTIAL_KINDS
 from dashboard.selection import Selection
 from dashboard.words import Words

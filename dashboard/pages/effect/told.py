@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any, TypeGuard
 
+from dashboard.effect.plans import municipality_names
 from dashboard.figures.forest import signed
-from dashboard.plans import municipality_names
 from dashboard.sentence import amounts
 from dashboard.words import Words
 from kpis.effect_report import EffectReport, Range, Refusal

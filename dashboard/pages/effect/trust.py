@@ -6,12 +6,12 @@ from dash import html
 
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
+from dashboard.effect.plans import find_plan
 from dashboard.figures.forest import Finding, forest, forest_key, signed
 from dashboard.figures.placebos import placebos, placebos_key
 from dashboard.pages.effect.plan import plan_section
 from dashboard.pages.effect.scope import EffectScope, file_links
 from dashboard.pages.effect.told import change_digits, change_text, method_refusal_text, percent, refusal_text
-from dashboard.plans import find_plan
 from dashboard.sentence import capitalised
 from dashboard.words import Words
 from kpis.effect_report import Donor, MethodResult, Side

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from flask import Flask, Response, redirect, request
 
-from dashboard.access import audit, needs
 from dashboard.components import shell
 from dashboard.components.markup import to_markup
+from dashboard.effect.plans import FOLDER, TYPED, find_plan, from_typed, known_plans
+from dashboard.guard.access import audit, needs
 from dashboard.own_folder import own_folder, write_file
 from dashboard.pages.effect.form import ACTION, LOCK, SEEN, Tried, fingerprint, form
-from dashboard.plans import FOLDER, TYPED, find_plan, from_typed, known_plans
 from dashboard.selection import Selection, catalogue
 from dashboard.words import load_words
 from kpis.intervention import Plan, PlanProblem, lock, write_plan

@@ -7,9 +7,9 @@ from flask import Flask, Response, request
 from flask_limiter import Limiter
 from werkzeug.exceptions import HTTPException
 
-from dashboard.access import PLAIN, current_user, said
-from dashboard.loopback import is_loopback
-from dashboard.settings import Settings
+from dashboard.guard.access import PLAIN, current_user, said
+from dashboard.guard.loopback import is_loopback
+from dashboard.guard.settings import Settings
 from kpis.release import QUERY_SECONDS
 
 LARGEST_BODY = 64 * 1024

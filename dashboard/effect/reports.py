@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from dashboard.plans import known_plans
+from dashboard.effect.plans import known_plans
 from kpis.area import areas, map_of
 from kpis.effect_assessment import assess_effect
 from kpis.effect_report import EffectReport

@@ -17,7 +17,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, Response, redirect, request
 
-from dashboard.access import PLAIN, audit, may, needs
 from dashboard.agenda import (
     LINK_KEY,
     LONGEST_LINK,
@@ -30,8 +29,8 @@ from dashboard.agenda import (
     moved,
     plain,
 )
-from dashboard.agenda_drafts import load_drafts
-from dashboard.agendas import (
+from dashboard.agenda.drafts import load_drafts
+from dashboard.agenda.kept import (
     OverwrittenError,
     can_keep,
     forget_agenda,
@@ -39,6 +38,7 @@ from dashboard.agendas import (
     keep_agenda,
     kept_agenda,
 )
+from dashboard.guard.access import PLAIN, audit, may, needs
 from dashboard.selection import DEFAULT_MAP, Catalogue, Notice, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
 from kpis.area import MAPS, Area

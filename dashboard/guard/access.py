@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, has_request_context, make_response, request
 
-from dashboard.logs import masked, request_id
-from dashboard.loopback import is_loopback
+from dashboard.guard.loopback import is_loopback
+from dashboard.guard.settings import Role
 from dashboard.own_folder import own_folder
-from dashboard.settings import Role
+from dashboard.running.logs import masked, request_id
 from dashboard.words import load_words
 from kpis.indicator import LANGUAGES
 
@@ -36,7 +36,7 @@ PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _ANYBODYS_POSTS = ("/_dash-update-component", "/log-ud", "/moede")
-"""An agenda in a link is its holder's own; what is kept asks for the role by itself (``dashboard.agenda_forms``)."""
+"""An agenda in a link is its holder's own; what is kept asks for the role by itself (``dashboard.agenda.forms``)."""
 _FILES = ("/fil/", "/api/")
 _DATA_DIR = "NAERBLIK_DATA_DIR"
 _log = logging.getLogger(__name__)

@@ -43,7 +43,7 @@ class Draft:
 @cache
 def load_drafts() -> tuple[Draft, ...]:
     """Read the drafts from the package, in the order of the chain: from the cluster to KKR."""
-    folder = resources.files("dashboard") / "agenda_templates"
+    folder = resources.files("dashboard.agenda") / "templates"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     return tuple(_read(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")) for file in files)
 

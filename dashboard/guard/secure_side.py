@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask, request
 
-from dashboard.loopback import is_loopback
+from dashboard.guard.loopback import is_loopback
 from kpis.release import ReleaseError, current_release
 
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")

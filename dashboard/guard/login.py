@@ -16,10 +16,10 @@ from flask import Flask, Response, g, make_response, redirect, request, session
 from joserfc.errors import JoseError
 from requests import RequestException
 
-from dashboard.access import NOBODY, PLAIN, User, audit, roles_up_to, said
-from dashboard.loopback import is_loopback
-from dashboard.secure_side import is_of_this_machine
-from dashboard.settings import COOKIE_KEY_BYTES, Oidc, Proxy, Role, Settings
+from dashboard.guard.access import NOBODY, PLAIN, User, audit, roles_up_to, said
+from dashboard.guard.loopback import is_loopback
+from dashboard.guard.secure_side import is_of_this_machine
+from dashboard.guard.settings import COOKIE_KEY_BYTES, Oidc, Proxy, Role, Settings
 
 LOGIN, RETURN, LOGOUT = "/log-ind", "/log-ind/retur", "/log-ud"
 _OPEN = ("/assets/", "/_dash-component-suites/")

@@ -5,18 +5,18 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, request
 
-from dashboard.access import PLAIN, audit, needs
 from dashboard.api.filters import ReleaseFilters, one_of, read_filters
 from dashboard.api.problem import Problem
-from dashboard.effects import effect_of, method_rows, month_rows
+from dashboard.effect.plans import find_plan, known_plans
+from dashboard.effect.reports import effect_of, method_rows, month_rows
 from dashboard.files import POTENTIAL_KINDS, sent
-from dashboard.plans import find_plan, known_plans
+from dashboard.guard.access import PLAIN, audit, needs
 from kpis.export import Format, export_rows
 from kpis.indicator import LANGUAGES, Language
 from kpis.release import Release
 
 PARTS = ("maaneder", "metoder")
-"""What a file holds: the months (``dashboard.effects.MONTHS``), or the methods (``METHODS``)."""
+"""What a file holds: the months (``dashboard.effect.reports.MONTHS``), or the methods (``METHODS``)."""
 
 
 class EffectFilters(ReleaseFilters):

@@ -61,7 +61,7 @@ class _ReleaseCollector(Collector):
 
 
 def register(server: Flask, data_dir: Path) -> None:
-    """Count every answer of ``server`` and add ``/metrics``; who may ask for it stands in dashboard/login.py."""
+    """Count every answer of ``server`` and add ``/metrics``; who may ask for it stands in dashboard/guard/login.py."""
 
     @server.after_request
     def count(response: Response) -> Response:

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from dashboard.loopback import is_loopback
+from dashboard.guard.loopback import is_loopback
 
 Role = Literal["viewer", "analyst", "editor"]
 """Each role may also do what those before it may: see pages; take files and use the API; change and save."""

@@ -1,0 +1,1 @@
+"""Interventions: the plans that are kept, their reports, forms and files."""

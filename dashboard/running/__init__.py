@@ -1,0 +1,1 @@
+"""A process at work: its logs, numbers and probes, and the counting ahead."""
