@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from typing import Literal
 
 from dashboard.readings import Estimate
 from dashboard.words import Words
@@ -46,10 +47,13 @@ def with_interval(estimate: Estimate, digits: int, words: Words) -> str:
     return words("value.with_interval", value=value, interval=interval) if interval else value
 
 
-def amounts(*numbers: float) -> tuple[float, ...]:
-    """Return a number of events with the ends of its interval, rounded as coarsely as the interval asks for."""
+def amounts(*numbers: float, steps: int = 20) -> tuple[float, ...]:
+    """Return a number of events with the ends of its interval, rounded as coarsely as the interval asks for.
+
+    ``steps`` of the rounding go into the interval; more are for numbers that readers divide and multiply.
+    """
     width = max(numbers) - min(numbers)
-    step = next((step for step in (1, 5, 10, 50, 100, 500, 1_000) if width <= 20 * step), 5_000)
+    step = next((step for step in (1, 5, 10, 50, 100, 500, 1_000) if width <= steps * step), 5_000)
     return tuple(float(step * round(number / step)) for number in numbers)
 
 
@@ -63,18 +67,31 @@ def area_name(area: Area, words: Words) -> str:
     return words("area.in_country") if area.level == "country" else area.name
 
 
-def relation(estimate: Estimate, benchmark: Estimate, words: Words) -> str | None:
-    """Return how the estimate lies to a benchmark: higher, lower or not distinguishable; None when it cannot be said.
+Side = Literal["higher", "lower", "same"]
+
+
+def side(estimate: Estimate, benchmark: Estimate) -> Side | None:
+    """Return how the estimate lies to a benchmark: *same* cannot be told from it; None when it cannot be said.
 
     An area differs from a benchmark that lies outside the area's interval, as in ``kpis.compare.side_of``.
     """
     if benchmark["value"] is None or estimate["lower"] is None or estimate["upper"] is None:
         return None
     if estimate["lower"] > benchmark["value"]:
-        return words("compare.relation_higher")
-    if estimate["upper"] < benchmark["value"]:
-        return words("compare.relation_lower")
-    return words("compare.relation_same")
+        return "higher"
+    return "lower" if estimate["upper"] < benchmark["value"] else "same"
+
+
+def relation(estimate: Estimate, benchmark: Estimate, words: Words) -> str | None:
+    """Return the side as it stands before the name of the benchmark: *er højere end*."""
+    found = side(estimate, benchmark)
+    return words(f"compare.relation_{found}") if found else None
+
+
+def side_text(estimate: Estimate, benchmark: Estimate, words: Words) -> str:
+    """Return the side as it stands alone in a cell, *ingen klar forskel*; nothing when it cannot be said."""
+    found = side(estimate, benchmark)
+    return words(f"compare.side_{found}") if found else ""
 
 
 def comparison(

@@ -1,6 +1,7 @@
 """From an address to everything that is shown for it."""
 
 import logging
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,8 +82,8 @@ PAGE_FUNCTIONS: Mapping[Page, PageFunction] = {
 
 _WITHOUT_FIGURES: frozenset[Page] = frozenset(("front", "about", "accessibility", "api", "meeting", "effect_form"))
 
-MOST_VIEWS = 300
-"""Drawn views that a process keeps, of 50–300 KB each."""
+MOST_VIEWS = 3_000
+"""Drawn views that a process keeps, of 5–30 KB each as they are kept: two pages of every municipality, and more."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,14 @@ class Drawn:
 
     title: str
     lang: str
-    markup: str
+    packed: bytes
     address: str
     is_final: bool
+
+    @property
+    def markup(self) -> str:
+        """Return the content as HTML."""
+        return zlib.decompress(self.packed).decode()
 
 
 @per_release
@@ -132,7 +138,8 @@ def draw(data_dir: Path, path: str, query: str) -> Drawn:
 
 
 def _as_markup(view: View) -> Drawn:
-    return Drawn(view.title, view.lang, to_markup(view.content), view.address, view.is_final)
+    packed = zlib.compress(to_markup(view.content).encode(), level=1)
+    return Drawn(view.title, view.lang, packed, view.address, view.is_final)
 
 
 def release_shown(data_dir: Path, query: str) -> tuple[Release, list[Notice]]:

@@ -63,13 +63,23 @@ class Panel:
         return next((at for at, area in enumerate(self.areas) if area.code == code), None)
 
 
+def why_unsuitable(indicator: Indicator) -> str | None:
+    """The refusal of an indicator in which no effect can be looked for, whatever the plan; None where one can.
+
+    It takes counts of events or days by month, and of single municipalities: each is a control of the others.
+    """
+    if indicator.kind == "median" or indicator.is_yearly or any(m.table == "goal" for m in indicator.measures):
+        return "indicator_unsuitable"
+    if indicator.numerator.definition.is_decided or indicator.denominator.definition.is_about_acute_places:
+        return "indicator_unsuitable"
+    return None if indicator.is_told_of_single_municipalities else "indicator_of_groups_only"
+
+
 @per_release
 def panel(release: Release, indicator: Indicator) -> Panel:
-    """The panel of an indicator. Raises Refused for one that has no monthly counts of events or days."""
-    if indicator.kind == "median" or indicator.is_yearly or any(m.table == "goal" for m in indicator.measures):
-        raise Refused("indicator_unsuitable", indicator=indicator.id)
-    if indicator.numerator.definition.is_decided or indicator.denominator.definition.is_about_acute_places:
-        raise Refused("indicator_unsuitable", indicator=indicator.id)
+    """The panel of an indicator. Raises Refused where `why_unsuitable` says why."""
+    if refusal := why_unsuitable(indicator):
+        raise Refused(refusal, indicator=indicator.id)
     months = _firm_months(release, indicator)
     if not months:
         raise Refused("too_few_before", found=0, needed=POINTS_EACH_SIDE)

@@ -11,6 +11,7 @@ import polars as pl
 from dashboard.effect.plans import known_plans
 from kpis.area import areas, map_of
 from kpis.effect_assessment import assess_effect
+from kpis.effect_panel import why_unsuitable
 from kpis.effect_report import EffectReport
 from kpis.evaluate import Query, evaluate
 from kpis.intervention import Plan
@@ -118,7 +119,7 @@ def _counted(release: Release, report: EffectReport, first: date) -> pl.DataFram
     treated = tuple(
         area for area in areas(release, "municipality", map_of(last)) if area.code in report.plan.municipalities
     )
-    if not periods or not treated or any(one.id == "indicator_unsuitable" for one in report.refusals):
+    if not periods or not treated or why_unsuitable(report.indicator):
         return pl.DataFrame(schema=schema)
     counted = (
         evaluate(release, Query(report.indicator, treated, periods))

@@ -1,19 +1,20 @@
 """Areas by size with their intervals: many side by side as a caterpillar, few under each other with their names."""
 
 from collections.abc import Collection
+from math import ceil
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from dashboard.figures.scale import Scale, ticks
-from dashboard.figures.svg import NARROW, WALL, WIDE, dot, drawing, line, ornament, path, text
+from dashboard.figures.svg import NARROW, WALL, WIDE, dot, drawing, line, marker, ornament, path, text
 from dashboard.words import Words
 
 NAMED_UP_TO, NAMED_ON_A_WALL = 30, 11
 """So many areas still get a line and a name each; more are drawn side by side."""
 _ROW = 30.0
-_ROOM_FOR_A_NAME = 150.0
+_ROOM_FOR_A_NAME, _LETTER = 150.0, 7.4  # the second is the mean width of a letter
 _HEIGHT = {WIDE: 350.0, NARROW: 330.0, WALL: 320.0}
 _RADIUS = {"own": 6.5, "group": 4.5, "others": 3.4}
 
@@ -85,7 +86,10 @@ def _side_by_side(
             if its != kind:
                 continue
             if row["lower"] is not None:
-                parts.append(line(x(place), y(row["lower"]), x(place), y(row["upper"]), f"d-span-{kind}"))
+                end = max(y(row["upper"]), y.stop)
+                parts.append(line(x(place), y(row["lower"]), x(place), end, f"d-span-{kind}"))
+                if row["upper"] > steps[-1]:  # it goes on: the axis ends before it
+                    parts.append(marker("triangle", x(place), end - 4, 4, "d-beyond", told(row, digits, words)))
             radius = _RADIUS[kind] * (1.0 if is_wide else 0.7)
             parts.append(dot(x(place), y(row["value"]), radius, f"d-at-{kind}", told(row, digits, words)))
     if country:
@@ -103,7 +107,7 @@ def _side_by_side(
     if "own" in kinds:
         place = kinds.index("own")
         row, is_late = shown[place], place > len(shown) / 2
-        start = y(row["upper"] if row["upper"] is not None else row["value"])
+        start = max(y(row["upper"] if row["upper"] is not None else row["value"]), y.stop)
         parts += [
             path([(x(place), start - 2), (x(place), max(start - 14, top - 12))], "d-lead"),
             text(x(place), max(start - 19, top - 16), row["area_name"], "d-label-own", "end" if is_late else "start"),
@@ -116,14 +120,20 @@ def _side_by_side(
 def _named_ends(shown: list[Row], kinds: list[str], x: Scale, y: Scale) -> list[str]:
     """Name the lowest and the highest area, each where there is nothing else; the own area has its name already."""
     first, last = shown[0], shown[-1]
-    low = first["lower"] if first["lower"] is not None else first["value"]
-    high = last["upper"] if last["upper"] is not None else last["value"]
+
+    def beside(name: str, rows: list[Row], end: str) -> list[float]:
+        """Return the ends of the intervals that a name lies across, its own first."""
+        count = ceil(_LETTER * len(name) / (x(1) - x(0))) + 1
+        return [row[end] if row[end] is not None else row["value"] for row in rows[:count]]
+
+    low = min(beside(first["area_name"], shown, "lower"))
+    high = max(beside(last["area_name"], shown[::-1], "upper"))
     parts = []
     if kinds[0] != "own":
         parts.append(text(x(0), y(low) + 18, first["area_name"], "d-label-ink"))
     own = x(kinds.index("own")) if "own" in kinds else x.start
     if x(len(shown) - 1) - own > _ROOM_FOR_A_NAME:
-        parts.append(text(x(len(shown) - 1), y(high) - 8, last["area_name"], "d-label-ink", "end"))
+        parts.append(text(x(len(shown) - 1), max(y(high), y.stop) - 10, last["area_name"], "d-label-ink", "end"))
     return parts
 
 
@@ -181,7 +191,7 @@ def _list(
 
 
 def _span(shown: list[Row], country: tuple[str, float] | None) -> tuple[float, float]:
-    """Ends of the axis: every value, and the intervals of all but the few widest, whose lines run off the edge.
+    """Ends of the axis: every value, and the intervals of all but the few widest, which end in an arrow.
 
     One tiny municipality would otherwise squeeze all others into a third of the height.
     """

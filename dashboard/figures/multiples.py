@@ -104,13 +104,14 @@ def _marks(panel: Panel, span: Callable[[Value], tuple[float, float]], y: Scale,
         if value.value is not None:
             begin, end = span(value)
             parts.append(line(begin, y(value.value), end, y(value.value), "d-across"))
-    known = [value for value in panel.years if value.value is not None]
+    known = ([y(value.value) for value in years if value.value is not None] for years in (panel.years, panel.country))
+    newest = [lines[-1] for lines in known if lines]
     for value in panel.years:
         begin, end = span(value)
         if value.value is None:
-            # Away from the line beside it, which the words are wider than their year and reach into.
-            is_low = bool(known) and y(known[-1].value or 0.0) > (y.start + y.stop) / 2
-            at = y.stop + 12 if is_low else y.start - 6
+            # Away from the lines beside it, which the words are wider than their year and reach into.
+            places = (y.start - 6, y.stop + 12, (y.start + y.stop) / 2 + 4)
+            at = max(places, key=lambda place: min((abs(place - 4 - line_at) for line_at in newest), default=0.0))
             parts.append(text(end, at, words("welfare.missing_mark"), "d-text", "end"))
         else:
             place = y(value.value)

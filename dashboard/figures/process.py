@@ -47,11 +47,13 @@ def process(
     label: str,
     words: Words,
     width: int = WIDE,
+    axis_title: str = "",
 ) -> str:
     """Draw ``months`` (columns as of ``dashboard.readings.Process``, oldest first; two at least have a value).
 
     No line, limit or level crosses a break or a month without a value; provisional months are dotted on hatched
     ground. ``label`` is what is read aloud; ``width`` (WIDE, NARROW or WALL) how much room there is.
+    ``axis_title`` stands over the axis where there is room for it.
     """
     rows = list(months.iter_rows(named=True))
     drawn = [row for row in rows if row["adjusted"] is not None]
@@ -65,13 +67,14 @@ def process(
     left = 12 + 7.4 * max(map(len, tick_texts))
     x = Scale(0, months_between(first, last) or 1, left, width - (124.0 if is_wide else 12.0))
     placed, lanes = _lanes(flags, first, x, width)
-    top, bottom = 18.0 + _LANE * lanes, height - 30.0
+    has_title = is_wide and bool(axis_title)
+    top, bottom = 18.0 + _LANE * (lanes + has_title), height - 30.0
     y = Scale(steps[0], steps[-1], bottom, top)
 
     def at(row: Month, name: str = "adjusted") -> tuple[float, float]:
         return x(months_between(first, row["month"])), y(row[name])
 
-    parts = []
+    parts = [text(0, 13, axis_title, "d-label")] if has_title else []
     for step, written in zip(steps, tick_texts, strict=True):
         parts += [
             line(left, y(step), x.stop, y(step), "d-axis"),

@@ -46,9 +46,13 @@ def rows(
     steps, digits = ticks(min(edges), max(edges), 6 if is_wide else 4)
     x = Scale(steps[0], steps[-1], *((300.0, width - 190.0) if is_wide else (10.0, width - 14.0)))
     parts = []
+    # On a narrow drawing the names stand where lines from top to bottom would run.
+    tops = [top + row_height * row for row in range(len(marks))]
+    grounds = [(top, bottom)] if is_wide else [(of_row + 25.0, of_row + row_height) for of_row in tops]
     for step in steps:
+        ground = "d-base" if at_zero and step == 0 else "d-axis"
         parts += [
-            line(x(step), top, x(step), bottom, "d-base" if at_zero and step == 0 else "d-axis"),
+            *(line(x(step), begin, x(step), end, ground) for begin, end in grounds),
             text(x(step), bottom + 16, words.number(step, digits), "d-label", "middle"),
         ]
     parts.append(text(x.start, bottom + 36, axis_title, "d-label"))

@@ -22,6 +22,7 @@ from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.scope import Scope
 from dashboard.readings import (
     NOT_ASSESSED,
+    Estimate,
     area_estimate,
     area_process,
     latest_period,
@@ -41,6 +42,7 @@ Service = Mapping[str, Any]
 """A row of the table ``service``."""
 
 MOST_SERVICES = 60
+OUTSIDE_HOSPITAL = "acute_place_referred_home_gp"
 _MEASURES = (
     "place_days_available",
     "place_days_occupied",
@@ -141,6 +143,8 @@ def _register(scope: Scope) -> list[Any]:
         asked = [area for area in municipalities if area.code in scope.area.municipalities]
         found = [service for service in every if service["municipality_code"] in scope.area.municipalities]
         told = words("acute_places.found_in", count=words.number(len(found)), area=scope.name)
+    if found and selection.lang != "da":
+        told = f"{told} · {words('acute_places.as_delivered')}"
     shown = _by_municipality(found[:MOST_SERVICES], municipalities)
     parts: list[Any] = [html.P(told, role="status", className="quiet small")]
     parts += [_place(scope, area, list(group)) for area, group in shown]
@@ -208,13 +212,18 @@ def _card(scope: Scope, service: Service) -> html.Li:
         "address": service["address"],
         "operator": service["operator"],
     }
-    listed = [html.Div([html.Dt(words(f"acute_places.{name}")), html.Dd(text)]) for name, text in facts.items() if text]
+    # What the municipality wrote is in Danish, also on the English page.
+    listed = [
+        html.Div([html.Dt(words(f"acute_places.{name}")), html.Dd(text, lang=None if name == "response" else "da")])
+        for name, text in facts.items()
+        if text
+    ]
     missing = [words(f"acute_places.{name}").lower() for name in ("hours", "referrers") if not facts[name]]
     if missing:
         listed.append(
             html.Div([html.Dt(words("acute_places.not_told")), html.Dd(words.listing(missing), className="missing")])
         )
-    return html.Li([html.H3(service["name"]), html.P(told, className="quiet small"), call, html.Dl(listed)])
+    return html.Li([html.H3(service["name"], lang="da"), html.P(told, className="quiet small"), call, html.Dl(listed)])
 
 
 # --- Figures ------------------------------------------------------------------------------------------------
@@ -337,15 +346,7 @@ def _referrals(scope: Scope) -> list[Any]:
         Mark(name, own["value"], own["lower"], own["upper"], None if scope.is_country else whole["value"], text)
         for name, text, (_, own, whole) in zip(names, told, found, strict=True)
     ]
-    shares = {category: own["value"] for category, own, _ in found}
-    largest = max((item for item in found if item[1]["value"] is not None), key=lambda item: item[1]["value"])
-    text = words(
-        "acute_places.referrals_sentence",
-        area=sentence.capitalised(scope.name),
-        share=words.number(largest[1]["value"]),
-        source=words(f"acute_places.from_{largest[0]}").lower(),
-        outside=words.number((shares["home"] or 0) + (shares["gp"] or 0)),
-    )
+    text = _referrals_sentence(scope, {category: own for category, own, _ in found}["hospital"])
     label = words("acute_places.referrals_label", area=scope.name, sentence=text)
     table_rows = [
         Row(
@@ -376,7 +377,25 @@ def _referrals(scope: Scope) -> list[Any]:
         html.H3,
         of_marks(marks, words("acute_places.referrals_axis"), 0),
     )
-    return [html.Section([html.H2(words("acute_places.referrals")), figure], className="figure-section")]
+    counted = words("acute_places.referrals_scope", period=period_text(scope.period, words)) + on_map(selection, words)
+    head = [html.H2(words("acute_places.referrals")), html.P(counted, className="eyebrow quiet small")]
+    return [html.Section([*head, figure], className="figure-section")]
+
+
+def _referrals_sentence(scope: Scope, hospital: Estimate) -> str:
+    """Hold those from hospital against those without it; where either is not told, the sentence says why."""
+    words = scope.words
+    outside = area_estimate(scope.release, OUTSIDE_HOSPITAL, scope.area, scope.selection.map, scope.period, True)
+    area = sentence.capitalised(scope.name)
+    missing = next((row for row in (hospital, outside) if row["value"] is None), None)
+    if missing is not None:
+        return words("acute_places.no_figures", area=area, status=sentence.value_text(missing, 0, words))
+    return words(
+        "acute_places.referrals_sentence",
+        area=area,
+        hospital=words.number(hospital["value"]),
+        outside=words.number(outside["value"]),
+    )
 
 
 def _actions(scope: Scope) -> list[Any]:
@@ -396,5 +415,5 @@ def _actions(scope: Scope) -> list[Any]:
         )
         for kind in files.KINDS
     ]
-    method = selection.on_page("method", "acute_place_referred_home_gp")
+    method = selection.on_page("method", OUTSIDE_HOSPITAL)
     return [*links, html.A(words("figure.definition"), href=method.to_url())]

@@ -1,6 +1,7 @@
 """Tæppe: the municipalities of a group against the headline indicators; on top how far the common goals have come."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from dashboard.selection import COUNTRY, Catalogue, Selection, area_ref, catalog
 from dashboard.words import Words, load_words
 from kpis.area import Area
 from kpis.explanation import status_words
+from kpis.goal import Goal
 from kpis.indicator import FOCUS_AREAS, Indicator
 from kpis.period import Period
 from kpis.release import Release
@@ -80,7 +82,7 @@ def page(selection: Selection, release: Release) -> Body:
         ),
         *_goals(release, area, words),
         _matrix(columns, members, area, selection, words),
-        _legend(words),
+        _legend(columns, members, words),
         html.Div(_actions(selection, area, words), className="actions"),
     ]
     wall = None
@@ -97,10 +99,10 @@ def _on_wall(
     named = named_on_wall(columns, members)
     short = _matrix(columns, named, area, selection, words)
     if len(named) == len(members):
-        return [short, _legend(words)], None
+        return [short, _legend(columns, named, words)], None
     others = words("carpet.others", count=words.number(len(members) - len(named)))
     whole = _matrix(columns, members, area, selection, words)
-    return [short, html.P(others, className="quiet"), _legend(words)], whole
+    return [short, html.P(others, className="quiet"), _legend(columns, named, words)], whole
 
 
 def named_on_wall(columns: Sequence[_Column], members: Sequence[Area]) -> list[Area]:
@@ -138,26 +140,32 @@ def _column(
 
 
 def _conclusion(columns: Sequence[_Column], members: Sequence[Area], heading: str, words: Words) -> str:
-    """Say how many of the figures clearly stand out, and how many only somewhat; to be as expected is the rule."""
-    found: dict[str, int] = {}
-    total = shaded = 0
+    """Say how many of the assessed figures clearly stand out, and how many only somewhat; the rule is as expected."""
+    found = Counter(verdict for verdict in _verdicts(columns, members) if verdict not in SILENT)
+    clear, somewhat = (
+        [
+            words(
+                "carpet.count",
+                count=words("carpet.one") if found[entry.id] == 1 else words.count(found[entry.id]),
+                verdict=verdict_text(entry.id, words),
+            )
+            for entry in VOCABULARY
+            if found[entry.id] and entry.shouts == shouts and entry.id not in CALM
+        ]
+        for shouts in (True, False)
+    )
+    key = "carpet.some" if clear else "carpet.calm"
+    told = [words(key, area=heading, total=words.number(found.total()), told=words.listing(clear))]
+    if somewhat:
+        told.append(words("carpet.somewhat", told=words.listing(somewhat)))
+    return " ".join(told)
+
+
+def _verdicts(columns: Sequence[_Column], members: Sequence[Area]) -> Iterator[str]:
+    """Yield the verdict of every cell."""
     for column in columns:
         for member in members:
-            verdict = column.verdicts.get(member.code, NOT_ASSESSED).verdict
-            total += 1
-            if BY_ID[verdict].shouts:
-                found[verdict] = found.get(verdict, 0) + 1
-            elif verdict not in CALM and verdict not in SILENT:
-                shaded += 1
-    if not found:
-        calm = words("carpet.calm", area=heading, total=words.number(total))
-        return f"{calm} {words('carpet.somewhat', count=words.count(shaded))}" if shaded else calm
-    told = [
-        words("carpet.count", count=words.count(found[entry.id]), verdict=verdict_text(entry.id, words))
-        for entry in VOCABULARY
-        if entry.id in found
-    ]
-    return words("carpet.some", area=heading, total=words.number(total), told=words.listing(told))
+            yield column.verdicts.get(member.code, NOT_ASSESSED).verdict
 
 
 def _controls(selection: Selection, release: Release, period: Period, words: Words) -> html.Div:
@@ -198,19 +206,18 @@ def _goals(release: Release, area: Area, words: Words) -> list[Any]:
         value = (
             sentence.value_text(standing, digits, words) if standing["value"] is not None else words("carpet.no_value")
         )
+        is_met = [_is_met(indicator, standing, one) for one in found]
         targets = [
             words(
-                "carpet.target",
+                "carpet.target_met" if met else "carpet.target",
                 value=words.number(one.target_value, max(digits, _decimals(one.target_value))),
                 year=one.due_date.year,
             )
-            for one in found
+            for one, met in zip(found, is_met, strict=True)
         ]
-        chance = (
-            [html.Span(words("carpet.odds", odds=sentence.odds(standing["odds"])), className="unit")]
-            if standing["odds"] is not None
-            else []
-        )
+        outlook = "carpet.odds_kept" if is_met[0] else "carpet.odds"
+        odds = standing["odds"]
+        chance = [html.Span(words(outlook, odds=sentence.odds(odds)), className="unit")] if odds is not None else []
         cards.append(
             html.Li(
                 [
@@ -233,6 +240,14 @@ def _goals(release: Release, area: Area, words: Words) -> list[Any]:
             className="goal-strip",
         )
     ]
+
+
+def _is_met(indicator: Indicator, standing: Mapping[str, Any], goal: Goal) -> bool:
+    """Whether the newest figure is where the goal wants it, ahead of its day."""
+    value = standing["value"]
+    if value is None or indicator.better == "neither":
+        return False
+    return bool(value >= goal.target_value if indicator.better == "higher" else value <= goal.target_value)
 
 
 def _decimals(value: float) -> int:
@@ -322,10 +337,16 @@ def _value(row: Estimate, column: _Column, words: Words) -> str:
     return sentence.value_text(row, column.digits, words)
 
 
-def _legend(words: Words) -> html.Ul:
-    shown = ("much_better", "better", "as_expected", "worse", "much_worse", "cannot_tell")
+def _legend(columns: Sequence[_Column], members: Sequence[Area], words: Words) -> html.Ul:
+    """Explain the icons that stand in the cells of these municipalities."""
+    found = {
+        column.verdicts.get(member.code, NOT_ASSESSED).verdict
+        for column in columns
+        for member in members
+        if column.rows[member.code]["lower"] is not None
+    }
     return html.Ul(
-        [html.Li(verdict_mark(verdict, words)) for verdict in shown],
+        [html.Li(verdict_mark(entry.id, words)) for entry in VOCABULARY if entry.id in found],
         className="legend",
         **aria(label=words("overview.legend")),
     )

@@ -111,6 +111,7 @@ def page(selection: Selection, release: Release) -> Body:
         *_note(shown, selection, words),
     ]
     drawn, twin = drawn_parts(figure)
+    drawn = [*drawn, *_without(shown, selection, words)]
     on_wall = html.Div([html.Div(drawn), *apart], className="wall-map") if selection.view in ("map", "tiles") else drawn
     wall = Wall(" · ".join([scope, *provisional]), _sentence(shown, selection, words), on_wall, twin)
     return Body(words("compare.title", name=shown.texts.short_name), parts, tuple(notices), wall)
@@ -427,7 +428,6 @@ def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: 
     def number(column: str, digits: int) -> str:
         return words.number(row[column], digits) if row[column] is not None else ""
 
-    relation = sentence.relation(row, shown.country, words) if kind != "country" else None
     judged = shown.verdicts.get(row["area_code"])
     place = shown.places.get(row["area_code"])
     cells = [
@@ -436,7 +436,7 @@ def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: 
         number("upper", shown.digits),
         number("numerator", 0),
         number("denominator", 0),
-        relation or "",
+        sentence.side_text(row, shown.country, words) if kind != "country" else "",
         verdict_text(judged.verdict, words) if judged else "",
         *([words.interval(place.lower, place.upper) if place else ""] if shown.places else []),
     ]

@@ -247,7 +247,7 @@ def _agenda(selection: Selection, agenda: Agenda, release: Release, notices: Seq
             _whole(agenda, words),
             html.H2(words("meeting.items")),
             listing,
-            _further(kept is not None, keeps, words),
+            _further(kept is not None, keeps, agenda.release == release.id, words),
         ]
     form = html.Form([*version, *parts], action=selection.to_url(), method="post", className="form agenda")
     return Body(agenda.title, [head, *([] if can_change else [about]), form], tuple(notices))
@@ -341,9 +341,10 @@ def _item_heading(selection: Selection, item: AgendaItem, number: int, words: Wo
     return html.H3([f"{words('meeting.item', number=number)} ", link], id=f"punkt-{number}", tabIndex=-1)
 
 
-def _further(is_kept: bool, keeps: bool, words: Words) -> html.Div:
+def _further(is_kept: bool, keeps: bool, is_newest: bool, words: Words) -> html.Div:
     """Return what else can be done: an item from a pasted address, the newest figures, keeping, a link, deleting."""
     pasted = Field(VIEW, words("meeting.field_address"), hint=words("meeting.field_address_hint"))
+    renew = None if is_newest else _button(words("meeting.do_renew"), DO, RENEW, " outline")
     keep = _button(words("meeting.do_keep"), DO, KEEP, " outline") if keeps and not is_kept else None
     delete = html.Details(
         [
@@ -358,7 +359,7 @@ def _further(is_kept: bool, keeps: bool, words: Words) -> html.Div:
                 [line_field(pasted, words, longest=2_000), _button(words("meeting.add"), DO, ADD, " outline")],
                 className="paste",
             ),
-            html.Div([_button(words("meeting.do_renew"), DO, RENEW, " outline"), keep], className="act-buttons"),
+            html.Div([renew, keep], className="act-buttons"),
             *([delete] if is_kept else []),
         ],
         className="further-agenda",

@@ -248,12 +248,13 @@ def area_views(selection: Selection, words: Words) -> html.Div:
 def _table(lines: list[Line], scope: _Scope) -> html.Table:
     words = scope.words
     count = len(lines[0].peers)
-    names = [
+    judged_by = words("overview.judged_by_past" if scope.is_country else "overview.judged_by", levels=scope.peer_words)
+    names: list[Any] = [
         words("overview.column_indicator"),
         words("overview.column_value"),
         words("overview.column_strip", count=count, levels=scope.peer_words),
         words("overview.column_spark"),
-        words("overview.column_verdict"),
+        [words("overview.column_verdict"), html.Span(judged_by, className="unit")],
         words("overview.column_potential"),
     ]
     caption = words("overview.caption", area=scope.name, count=count, levels=scope.peer_words)

@@ -168,6 +168,14 @@ def _conclusion(scope: _Scope, total: _Line | None, admissions: Sequence[_Line])
         reasons = [potential_words("reason", reason, words.lang) for reason in line.row["reason"].split(";")]
         return " ".join(dict.fromkeys(reasons))
     if line.row["potential"] < 0.5:
+        if line is total and (parts := _with_potential(admissions)):
+            return words(
+                "potential.none_together",
+                area=sentence.area_name(scope.area, words),
+                reference=scope.reference,
+                number=words.number(len(parts)),
+                name=_largest(parts).name,
+            )
         return words("potential.none", area=scope.name, reference=scope.reference, what=_what(line, words))
     told = words(
         "potential.some",
@@ -181,6 +189,14 @@ def _conclusion(scope: _Scope, total: _Line | None, admissions: Sequence[_Line])
     if scope.selection.capture < 100:
         told = f"{words('potential.captured', share=scope.selection.capture)} {told}"
     return told
+
+
+def _with_potential(lines: Sequence[_Line]) -> list[_Line]:
+    return [line for line in lines if line.row["status"] == "ok" and line.row["potential"] >= 0.5]
+
+
+def _largest(lines: Sequence[_Line]) -> _Line:
+    return max(lines, key=lambda line: line.row["potential"])
 
 
 def _what(line: _Line, words: Words) -> str:
@@ -208,9 +224,9 @@ def _days(row: Estimate, words: Words) -> str:
 def _admissions(scope: _Scope, lines: Sequence[_Line], total: _Line | None, left_out: Sequence[str]) -> html.Section:
     words = scope.words
     shown = [*lines, *([total] if total else [])]
-    found = [line for line in lines if line.row["status"] == "ok" and line.row["potential"] >= 0.5]
+    found = _with_potential(lines)
     if found:
-        largest = max(found, key=lambda line: line.row["potential"])
+        largest = _largest(found)
         text = words("potential.largest", name=largest.name, amount=_amount(largest.row, words))
     else:
         text = words("potential.no_line", area=scope.name, reference=scope.reference)
@@ -241,6 +257,8 @@ def _admissions(scope: _Scope, lines: Sequence[_Line], total: _Line | None, left
     notes = [words("potential.no_sum")]
     if total is None:
         notes.append(words("potential.no_total"))
+    elif found and total.row["status"] == "ok" and total.row["potential"] < _largest(found).row["potential"]:
+        notes.append(words("potential.less_together"))
     if left_out:
         names = group_names(scope.release, words.lang)
         listed = words.listing([names.get(group, group).lower() for group in left_out])
@@ -310,7 +328,7 @@ def _beside(scope: _Scope, lines: Sequence[_Line]) -> html.Section:
             [
                 _observed(line.row, words),
                 _amount(line.row, words),
-                _kroner(line.row, words),
+                html.Span(_kroner(line.row, words), className="wraps"),
             ],
         )
         for line in lines

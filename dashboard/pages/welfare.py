@@ -118,10 +118,7 @@ def _conclusion(scope: _Scope) -> str:
             f"welfare.{side}_{direction(row)}",
             area=scope.heading,
             year=year.id,
-            # A sentence that says "fewer" tells how many.
-            amount=_amount(row, words, -1 if direction(row) == "fewer" else 1)
-            if row["status"] == "ok"
-            else status_words(words.lang)[row["status"]],
+            amount=difference_text(row, words) if row["status"] == "ok" else status_words(words.lang)[row["status"]],
         )
         for side, row in (("avoided", avoided), ("care", care))
     ]
@@ -130,15 +127,24 @@ def _conclusion(scope: _Scope) -> str:
     return " ".join(told)
 
 
-def _amount(row: Estimate, words: Words, sign: int = 1) -> str:
-    """Return the difference with its interval, *110 (25 til 195)*, as coarse as it is uncertain; -1 turns its sign."""
-    lower, upper = sorted(sign * row[name] for name in ("lower", "upper"))
-    told = (_signed(number, words) for number in sentence.amounts(sign * row["difference"], lower, upper))
-    return words("welfare.amount", **dict(zip(("value", "lower", "upper"), told, strict=True)))
+def difference_text(row: Estimate, words: Words) -> str:
+    """Return the difference with its interval, *108 færre (25–190)* or *18 flere (70 færre til 110 flere)*.
+
+    To the unit, as observed and expected stand beside it; the ends of the interval are as coarse as they are uncertain.
+    """
+    _, lower, upper = sentence.amounts(row["difference"], row["lower"], row["upper"], steps=100)
+    value = _way(row["difference"], words)
+    if direction(row) == "same":
+        return words("welfare.amount", value=value, lower=_way(lower, words), upper=_way(upper, words))
+    low, high = sorted((abs(lower), abs(upper)))
+    return words("value.with_interval", value=value, interval=words.interval(low, high))
 
 
-def _signed(number: float, words: Words) -> str:
-    return words.number(number).replace("-", "−")
+def _way(difference: float, words: Words) -> str:
+    number = round(difference)
+    if number == 0:
+        return words("welfare.none")
+    return words("welfare.fewer" if number < 0 else "welfare.more", amount=words.number(abs(number)))
 
 
 def _key_figure(scope: _Scope) -> html.Section:
@@ -148,10 +154,10 @@ def _key_figure(scope: _Scope) -> html.Section:
         return html.Section([heading, html.P(words("welfare.no_base", area=scope.heading), className="missing")])
     year, base = scope.compared[-1], scope.years[0]
     cards = []
-    for name, side, sign in ((across.AVOIDED, "avoided", -1), (across.CARE, "care", 1)):
+    for name, side in ((across.AVOIDED, "avoided"), (across.CARE, "care")):
         row = across.area_relief(scope.release, name, scope.area, year)
         is_known = row["status"] == "ok"
-        number = _amount(row, words, sign) if is_known else status_words(words.lang)[row["status"]]
+        number = difference_text(row, words) if is_known else status_words(words.lang)[row["status"]]
         cards.append(
             html.Li(
                 [
@@ -191,14 +197,14 @@ def _against_expected(scope: _Scope) -> html.Div:
         for year in scope.compared:
             row = across.area_relief(scope.release, name, scope.area, year)
             if row["status"] == "ok":
-                cells = [words.number(row["observed"]), words.number(row["expected"]), _amount(row, words)]
+                cells = [difference_text(row, words), words.number(row["observed"]), words.number(row["expected"])]
             else:
-                cells = ["", "", status_words(words.lang)[row["status"]]]
-            cells.append(words(f"welfare.word_{direction(row)}"))
+                cells = [status_words(words.lang)[row["status"]], "", ""]
+            cells = [words(f"welfare.word_{direction(row)}"), *cells]
             link = html.A(texts.short_name, href=scope.selection.on_page("method", name).to_url())
             table_rows.append(Row([link, f" {year.id}"], cells, "own" if name in (across.AVOIDED, across.CARE) else ""))
-    columns = [words(f"welfare.column_{name}") for name in ("figure", "observed", "expected", "difference", "word")]
-    return data_table(words("welfare.caption", area=scope.heading), columns, table_rows, numeric=range(3))
+    columns = [words(f"welfare.column_{name}") for name in ("figure", "word", "difference", "observed", "expected")]
+    return data_table(words("welfare.caption", area=scope.heading), columns, table_rows, numeric=(2, 3))
 
 
 # --- Small multiples ------------------------------------------------------------------------------------------------

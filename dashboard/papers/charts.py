@@ -203,12 +203,15 @@ def _months(numbers: Months, words: Words, add: Add) -> Chart:
     if numbers.goal:
         path = [entry.goal if entry else None for entry in entries]
         lines.append(_Line(numbers.goal, path, INK, points=1.75, dash=MSO_LINE.DASH))
+    signals = [kind for kind in _SIGNALS if any(entry and entry.signal == kind for entry in entries)]
+    for kind in signals:  # a series each, so that the legend tells what its marks mean
+        values = [entry.value if entry and entry.signal == kind else None for entry in entries]
+        lines.append(_Line(words(f"depth.signal_{kind}"), values, _SIGNALS[kind][1]))
     chart = _through_months(months, lines, numbers, words, add)
-    for at, entry in enumerate(entries):
-        if entry and entry.signal in _SIGNALS and entry.value is not None:
-            series = chart.plots[0].series[1 if entry.is_provisional else 0]
-            shape, colour = _SIGNALS[entry.signal]
-            _mark(series.points[at].marker, shape, 11, colour)
+    for series, kind in zip(list(chart.plots[0].series)[len(lines) - len(signals) :], signals, strict=True):
+        series.format.line.fill.background()
+        shape, colour = _SIGNALS[kind]
+        _mark(series.marker, shape, 11, colour)
     return chart
 
 

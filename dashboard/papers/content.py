@@ -22,6 +22,7 @@ from dashboard.figures.numbers import Numbers
 from dashboard.figures.svg import WIDE
 from dashboard.groups import group_of
 from dashboard.pages.compare import period_text
+from dashboard.pages.depth.scope import calculation
 from dashboard.pages.passport import shown_indicators
 from dashboard.passport import issue, pinned, short_address
 from dashboard.readings import SPARK_MONTHS, last_month, latest_period
@@ -206,7 +207,9 @@ def filter_line(selection: Selection, release: Release, words: Words) -> str:
         key = "papers.only_group" if selection.only_group else "papers.group"
         told.append(words(key, name=group.name))
     told += [text for text in (_period(selection, indicator, release, words),) if text]
-    if indicator and indicator.can_be_standardised:
+    if indicator and selection.page == "depth":
+        told += calculation(indicator, words)
+    elif indicator and indicator.can_be_standardised:
         told.append(words("compare.crude" if selection.crude else "compare.standardised").lower())
     if selection.page == "potential":
         told += [
@@ -401,7 +404,7 @@ def _notes(main: html.Main) -> Iterator[tuple[str, str]]:
             yield from ((text_of(found), "") for found in walk(part) if isinstance(found, html.H2))
             cards = [item.children for item in walk(part) if isinstance(item, html.Li)]
             for name, *told in cards:
-                yield text_of(name), " ".join(text for one in told for text, _ in _lines(one))
+                yield text_of(name), " · ".join(text for one in told for text, _ in _lines(one))
         elif "besides" in names:
             heading = next((text_of(found) for found in walk(part) if isinstance(found, html.Strong)), "")
             if heading:  # else it is but a way to another page

@@ -5,7 +5,10 @@ import re
 import zipfile
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,8 @@ _FONT = "Arial"  # on every machine that opens slides
 _LANGUAGES = {"da": MSO_LANGUAGE_ID.DANISH, "en": MSO_LANGUAGE_ID.ENGLISH_UK}
 _TWO_LINES = 150  # letters that a conclusion in large type has room for on two lines
 _HEAD = Inches(0.6)  # of a table, for names of three lines
-_MOST_ROWS = 13  # of a table on one slide
+_MOST_ROWS, _MOST_HIGH_ROWS = 10, 8  # of a table on one slide; high are those of two lines
+_TABLE, _SMALL = 14, 12  # points of the cells, and of their second lines and the head
 _SHADES = {
     "good": "E3F1EE",
     "good_strong": "A9D8CE",
@@ -151,7 +155,6 @@ class _Deck:
         frame = slide.shapes.add_table(*size, left, top, across, _HEAD + row_height * len(table.rows))
         _describe(frame, table.caption)
         grid = frame.table
-        points = 14 if len(table.rows) <= 8 else 11
         widths = [_width_of(table, at) for at in places]
         for column, width in zip(grid.columns, widths, strict=True):
             column.width = Emu(int(across * width / sum(widths)))
@@ -159,12 +162,12 @@ class _Deck:
             row.height = row_height if number else _HEAD
         _plain(frame)
         for column, at in enumerate(places):
-            self.cell(grid.cell(0, column), [table.columns[at]], points - 2, at in table.numeric, QUIET)
+            self.cell(grid.cell(0, column), [table.columns[at]], _SMALL, at in table.numeric, QUIET)
             for number, row in enumerate(table.rows, start=1):
                 cell, its = row.cells[at], grid.cell(number, column)
                 lines = [text for text, style in cell.lines if style != "small" or at] or [""]
                 is_strong = row.kind in ("own", "country", "reference")
-                self.cell(its, lines, points, at in table.numeric, INK, is_strong, _SHADES.get(cell.shade))
+                self.cell(its, lines, _TABLE, at in table.numeric, INK, is_strong, _SHADES.get(cell.shade))
         if figure.legend and any(cell.shade for row in table.rows for cell in row.cells):
             box = slide.shapes.add_textbox(left, top + height + Inches(0.05), across, Inches(0.35))
             self.write(box, "   ".join(text for _, text in figure.legend), 12, QUIET)
@@ -188,7 +191,7 @@ class _Deck:
             paragraph.alignment = PP_ALIGN.RIGHT if is_number else PP_ALIGN.LEFT
             for run in paragraph.runs:
                 run.font.bold = is_strong
-                run.font.size = Pt(size if number == 0 else max(10, size - 3))
+                run.font.size = Pt(size if number == 0 else _SMALL)
         if shade:
             cell.fill.solid()
             cell.fill.fore_color.rgb = RGBColor.from_string(shade)
@@ -263,10 +266,11 @@ class _Deck:
 
 
 def _pages(table: Table) -> list[Table]:
-    """Return the table in parts that a slide has room for."""
-    most = _MOST_ROWS if all(len(row.cells[-1].lines) < 2 for row in table.rows) else 8
-    starts = range(0, max(len(table.rows), 1), most)
-    return [Table(table.caption, table.columns, table.rows[at : at + most], table.numeric) for at in starts]
+    """Return the table in parts of about the same length that a slide has room for."""
+    most = _MOST_ROWS if all(len(row.cells[-1].lines) < 2 for row in table.rows) else _MOST_HIGH_ROWS
+    count = max(ceil(len(table.rows) / most), 1)
+    ends = [len(table.rows) * number // count for number in range(count + 1)]
+    return [replace(table, rows=table.rows[start:end]) for start, end in pairwise(ends)]
 
 
 def _width_of(table: Table, at: int) -> int:

@@ -121,6 +121,15 @@ def test_keys_of_the_wall(wall: Page) -> None:
     until(wall, "document.fullscreenElement === null")
 
 
+def test_quick_presses_of_the_arrows_all_count(wall: Page) -> None:
+    wall.goto(f"/k/hjoerring/{INDICATOR}?m=1")
+    expect(wall.locator(".wall .for-screen svg")).to_be_visible()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        wall.keyboard.press(key)
+    expect(wall.locator("h1")).to_contain_text("Akutte indlæggelser 65+")
+    wall.wait_for_url("**/k/hjoerring/acute_admissions_65plus?m=1")
+
+
 def test_letters_can_be_switched_off(page: Page) -> None:
     page.goto("/tilgaengelighed")
     switch = page.get_by_role("button", name="Genveje med bogstaver")

@@ -72,6 +72,14 @@ def test_the_first_letters_of_a_municipality_give_a_number_to_call(data) -> None
     assert "Nedlagt afsnit" not in text, "a service that has ended is not offered"
 
 
+def test_what_was_delivered_in_danish_is_marked_as_danish_on_the_english_page(data) -> None:
+    content = shown(data, address(search="hjø", lang="en")).content
+    assert "in Danish, as the municipality delivered them" in text_of(content)
+    danish = {text_of(part) for part in walk(content) if getattr(part, "lang", None) == "da"}
+    assert {"Akutpladserne", "hele døgnet", "egen læge"} <= danish and "90 minutes" not in danish
+    assert "som kommunen har indberettet" not in text_of(shown(data, address(search="hjø")).content)
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

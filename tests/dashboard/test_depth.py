@@ -97,6 +97,19 @@ def test_a_breakdown_shows_the_estimates_of_its_parts(country, country_data, cli
     assert file.select("group", "numerator").equals(parts.select("group", "numerator"))
 
 
+def test_rates_of_age_groups_are_of_their_own_citizens(country_data) -> None:
+    drawn = {
+        breakdown: next(
+            part.markup
+            for part in walk(figure(shown(country_data, address(breakdown=breakdown)).content, "opdeling-figur"))
+            if type(part).__name__ == "Svg"
+        )
+        for breakdown in ("age", "sex")
+    }
+    assert "pr. 1.000 borgere i aldersgruppen om året" in drawn["age"] and "65+" not in drawn["age"]
+    assert "pr. 1.000 borgere på 65+ om året" in drawn["sex"]
+
+
 def test_a_breakdown_that_the_counts_cannot_carry_is_not_offered(country_data) -> None:
     content = shown(country_data, address("acute_place_occupancy")).content
     assert not [part for part in walk(content) if getattr(part, "id", "") == "opdeling-figur"]

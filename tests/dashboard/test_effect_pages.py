@@ -28,7 +28,7 @@ from dashboard.view import draw
 from dashboard.words import load_words
 from kpis.area import Area
 from kpis.effect_report import Range
-from kpis.indicator import LANGUAGES
+from kpis.indicator import LANGUAGES, load_indicators
 from kpis.intervention import BINDING, Plan, PlanProblem, lock, read_plan
 from kpis.release import Release, current_release
 from kpis.verdict import BY_ID
@@ -162,6 +162,7 @@ def test_every_reason_has_words_in_both_languages() -> None:
         path.read_text("utf-8") for path in Path(read_plan.__code__.co_filename).parent.glob("effect_*.py")
     )
     refusals = set(re.findall(r'Refused\(\s*"([a-z_]+)"', source)) | {"poor_fit"}
+    refusals |= set(re.findall(r'"(indicator_[a-z_]+)"', source))
     of_methods = set(re.findall(r'MethodResult\([^)]*Refusal\("([a-z_]+)"', source))
     assert len(refusals) > 8 and of_methods
     for lang in LANGUAGES:
@@ -303,11 +304,12 @@ def test_amounts_and_cost_are_those_of_the_report(data, release) -> None:
 
 
 def test_amounts_say_fewer_or_more_on_each_side() -> None:
-    assert fewer_text(Range(123.0, 31.0, 214.0), DA) == "120 færre (30–210)"
-    assert fewer_text(Range(-123.0, -214.0, -31.0), DA) == "120 flere (30–210)"
+    assert fewer_text(Range(123.0, 31.0, 214.0), DA) == "125 færre (30–215)"
+    assert fewer_text(Range(-123.0, -214.0, -31.0), DA) == "125 flere (30–215)"
     assert fewer_text(Range(42.0, -58.0, 139.0), DA) == "40 færre (fra 60 flere til 140 færre)"
-    assert fewer_text(Range(100.0, -12.0, 210.0), DA) == "100 færre (fra ingen forskel til 200 færre)"
-    assert fewer_text(Range(1.0, -200.0, 203.0), DA) == "ingen forskel (fra 200 flere til 200 færre)"
+    assert fewer_text(Range(81.0, -18.0, 203.0), DA) == "80 færre (fra 20 flere til 205 færre)"
+    assert fewer_text(Range(81.0, -2.0, 203.0), DA) == "81 færre (fra 2 flere til 203 færre)", "no side is lost"
+    assert fewer_text(Range(1.0, -200.0, 203.0), DA) == "ingen forskel (fra 200 flere til 205 færre)"
 
 
 # --- where else interventions stand --------------------------------------------------------------------------
@@ -358,6 +360,13 @@ def test_a_plan_is_registered_locked_and_shown_at_once(own, form) -> None:
     assert plan.plan_hash in page and "Intet er ændret siden." in page
     assert "Der er 5 måneder med endelige tal efter starten" not in page  # 2025-06 to 2025-09 are four
     assert "Der er 4 måneder med endelige tal efter starten" in page
+
+
+def test_the_form_offers_what_an_effect_can_be_looked_for_in(own) -> None:
+    offered = {getattr(part, "value", None) for part in walk(shown(own, "/effekt/ny").content)}
+    assert ID in offered
+    unsuitable = {"psychiatric_admissions_18plus", "preventive_home_visits_75plus", "acute_place_occupancy"}
+    assert unsuitable <= set(load_indicators()) and not unsuitable & offered
 
 
 def test_every_fault_is_told_at_its_field_and_nothing_is_lost(own, form) -> None:

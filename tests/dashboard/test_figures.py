@@ -141,6 +141,13 @@ def test_the_marks_of_a_caterpillar_rise_with_their_values() -> None:
     assert len(heights) == 40 and heights == sorted(heights, reverse=True)
 
 
+def test_an_interval_that_the_axis_does_not_hold_ends_in_an_arrow() -> None:
+    for widest, arrows in ((2.0, 0), (500.0, 1)):
+        rows = [area(f"{place:04}", 50.0 + place, 2.0) for place in range(98)] + [area("wide", 60.0, widest)]
+        svg = caterpillar(pl.DataFrame(rows), None, (), None, "", 0, "i ord", WORDS)
+        assert svg.count('class="d-beyond"') == arrows
+
+
 def in_funnel(code: str, size: float, value: float) -> dict:
     return {
         "area_code": code,

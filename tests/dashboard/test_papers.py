@@ -593,10 +593,14 @@ def test_signals_and_provisional_months_look_like_it() -> None:
     entries = [
         MonthEntry(month, 1.0 + at, None, None, None, None, signals[at], at == 3) for at, month in enumerate(months)
     ]
-    sure, tail = drawn(Months(tuple(entries), "", 1)).plots[0].series
+    chart = drawn(Months(tuple(entries), "", 1))
+    sure, tail, signal = chart.plots[0].series
     assert sure.values == (1.0, 2.0, 3.0, None) and tail.values == (None, None, 3.0, 4.0)
-    (marked,) = sure._element.findall(qn("c:dPt"))
-    assert marked.find(qn("c:idx")).get("val") == "1" and marked.find(f".//{qn('c:symbol')}").get("val") == "diamond"
+    assert (
+        signal.values == (None, 2.0, None, None)
+        and signal._element.find(f".//{qn('c:symbol')}").get("val") == "diamond"
+    )
+    assert chart.has_legend and signal.name == load_words("da")("depth.signal_improvement")
 
 
 def test_what_was_expected_without_an_effort_is_a_chart_too() -> None:

@@ -91,14 +91,22 @@ def test_the_address_keeps_the_share_and_refuses_others(country_data) -> None:
     assert any(getattr(part, "className", None) == "notices" for part in walk(wrong.content))
 
 
-def test_an_area_that_is_there_has_no_potential_to_show(country, country_data) -> None:
+def test_an_area_that_is_there_in_all_says_so_and_what_its_rows_have_all_the_same(country, country_data) -> None:
     period = readings.latest_period(country)
     found, _ = admissions_together(country, "municipality", "2024", period, "best_fifth", 1.0)
     best = min(found.values(), key=lambda row: row["potential"])
     assert best["potential"] == 0
     area = next(a for a in catalogue(country).areas["2024", "municipality"] if a.code == best["area_code"])
+    by_row = [
+        area_potential(country, item.id, area, period, "best_fifth", 1.0)["potential"]
+        for item in admission_indicators()
+    ]
+    number = sum(potential >= 0.5 for potential in by_row)
+    assert number > 0
     text = text_of(shown(country_data, address(area=AreaRef("municipality", area.slug))).content)
-    assert f"{area.name} ligger allerede som den bedste femtedel af kommunerne" in text
+    assert f"Under ét ligger {area.name} allerede som den bedste femtedel af kommunerne" in text
+    assert f"Hver for sig har {number} af indikatorerne et potentiale" in text
+    assert WORDS("potential.less_together") in text and "intet potentiale at vise" not in text
 
 
 def test_a_larger_area_lists_its_municipalities_in_alphabetical_order(country, country_data) -> None:

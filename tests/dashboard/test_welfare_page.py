@@ -11,7 +11,7 @@ from dash import html
 from dashboard import across
 from dashboard.figures.multiples import Panel, Value, multiples
 from dashboard.figures.svg import NARROW, WIDE
-from dashboard.pages.welfare import direction
+from dashboard.pages.welfare import difference_text, direction
 from dashboard.readings import area_estimate
 from dashboard.selection import AreaRef, Selection, catalogue
 from dashboard.words import load_words
@@ -86,8 +86,15 @@ def test_the_key_figure_is_that_of_kpis(country, country_data) -> None:
         of_all = relief(country, find_indicator(name), areas(country, "municipality", "2024"), YEAR)
         (row,) = of_all.filter(area_code="0860").iter_rows(named=True)
         cells = rows[f"{find_indicator(name).texts('da').short_name} 2024"]
-        assert cells[:2] == [WORDS.number(row["observed"]), WORDS.number(row["expected"])]
-        assert cells[3] == WORDS(f"welfare.word_{direction(row)}")
+        assert cells[0] == WORDS(f"welfare.word_{direction(row)}")
+        assert cells[2:] == [WORDS.number(row["observed"]), WORDS.number(row["expected"])]
+
+
+def test_a_difference_is_told_as_fewer_or_more_and_agrees_with_what_stands_beside_it() -> None:
+    unsure = {"status": "ok", "difference": -7.4, "lower": -128.0, "upper": 117.0}
+    assert difference_text(unsure, WORDS) == "7 færre (130 færre til 115 flere)"
+    assert difference_text(unsure | {"lower": -13.0, "upper": -2.0}, WORDS) == "7 færre (2–13)"
+    assert difference_text(unsure | {"difference": 18.0, "lower": 4.0, "upper": 33.0}, WORDS) == "18 flere (4–33)"
 
 
 @pytest.mark.parametrize(

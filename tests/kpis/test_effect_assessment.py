@@ -206,6 +206,7 @@ def refusal(report) -> str:
         ({"indicator": "hip_fractures_65plus"}, "too_few_events"),
         ({"indicator": "acute_place_occupancy"}, "indicator_unsuitable"),
         ({"indicator": "preventive_home_visits_75plus"}, "indicator_unsuitable"),
+        ({"indicator": "psychiatric_admissions_18plus"}, "indicator_of_groups_only"),
         (
             {"later_starts": tuple((code, add_months(START, n)) for n, code in enumerate(alike.CODES[:4], start=1)),
              "municipalities": tuple(alike.CODES[:6])},

@@ -21,6 +21,22 @@
     return target.isContentEditable || target.matches("input, textarea, select");
   }
 
+  // Quick presses of the arrows: what was pressed while the next view was fetched is pressed when it has arrived.
+  const ahead = [];
+  let drawn = null; // address of the view that is shown
+
+  function here() {
+    return location.pathname + location.search;
+  }
+
+  function goOn() {
+    drawn = here();
+    const name = ahead.shift();
+    const found = name && document.querySelector(`[data-key="${name}"]`);
+    if (found) found.click();
+    else ahead.length = 0;
+  }
+
   document.addEventListener("keydown", function (event) {
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -34,7 +50,8 @@
     const found = document.querySelector(`[data-key="${name}"]`);
     if (!found) return;
     event.preventDefault();
-    found.click();
+    if ((name === "next" || name === "previous") && drawn !== null && drawn !== here()) ahead.push(name);
+    else found.click();
   });
 
   const BUTTONS = {
@@ -67,5 +84,6 @@
   document.addEventListener("arrived", function () {
     for (const place of document.querySelectorAll("[data-host]")) place.textContent = location.host;
     showLetters();
+    goOn();
   });
 })();

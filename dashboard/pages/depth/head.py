@@ -13,7 +13,7 @@ from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.depth.beside import counterweights, expected
 from dashboard.pages.depth.months import goals, months
 from dashboard.pages.depth.parts import breakdown
-from dashboard.pages.depth.scope import DepthScope, change_told, scope_of
+from dashboard.pages.depth.scope import DepthScope, calculation, change_told, scope_of
 from dashboard.readings import (
     SPARK_MONTHS,
     area_process,
@@ -79,8 +79,8 @@ def _larger_areas(scope: DepthScope) -> html.Section:
 
 def _eyebrow(scope: DepthScope) -> str:
     focus = FOCUS_AREAS[scope.indicator.focus_area]
-    calculation = [scope.words("compare.standardised").lower()] if scope.indicator.can_be_standardised else []
-    return " · ".join([getattr(focus, scope.words.lang), period_text(scope.period, scope.words), *calculation])
+    told = [getattr(focus, scope.words.lang), period_text(scope.period, scope.words)]
+    return " · ".join([*told, *calculation(scope.indicator, scope.words)])
 
 
 def _controls(scope: DepthScope) -> html.Div:

@@ -60,16 +60,17 @@ def months(scope: DepthScope) -> html.Figure | html.P:
         legend.append((process_key("flag"), words("depth.legend_flag")))
     twin = html.Div([_month_table(scope, rows_), *_happenings(scope, flags, since, until)])
     periods = periods_between(since, until, "month")
+    axis = words("depth.months_axis", unit=scope.texts.unit)
     return drawing_block(
         "maaneder",
         text,
-        lambda width: process(shown.months, flags, path, scope.digits, label, words, width),
+        lambda width: process(shown.months, flags, path, scope.digits, label, words, width, axis),
         legend,
         twin,
         [*actions(scope, periods), *_plan_links(scope)],
         selection,
         words,
-        numbers=of_months(rows_, path, scope.texts.unit, scope.digits),
+        numbers=of_months(rows_, path, axis, scope.digits),
     )
 
 

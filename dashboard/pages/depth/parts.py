@@ -96,6 +96,7 @@ def _by_part(scope: DepthScope, breakdown: Breakdown) -> html.Figure | html.P:
     )
     of_dimension = {row["part"]: row for row in parts if row["dimension"] == by}
     text = _part_sentence(scope, breakdown, names, own, whole, of_dimension, digits)
+    unit = _unit(scope, breakdown)
     label = words("depth.breakdown_label", name=scope.texts.name, area=scope.name, sentence=text)
     legend = [(rows_key("own"), sentence.capitalised(scope.name))]
     if not scope.is_country:
@@ -103,15 +104,22 @@ def _by_part(scope: DepthScope, breakdown: Breakdown) -> html.Figure | html.P:
     return drawing_block(
         "opdeling-figur",
         text,
-        lambda width: rows(marks, scope.texts.unit, label, words, width, at_zero=True),
+        lambda width: rows(marks, unit, label, words, width, at_zero=True),
         legend,
         _part_table(scope, breakdown, names, own, whole, of_dimension, digits),
         actions(scope, (scope.period,), by),
         scope.selection,
         words,
         html.H3,
-        of_marks(marks, scope.texts.unit, digits),
+        of_marks(marks, unit, digits),
     )
+
+
+def _unit(scope: DepthScope, breakdown: Breakdown) -> str:
+    """Return the unit of the parts: the rate of an age group is one of its own citizens."""
+    if breakdown == "age" and scope.indicator.kind == "rate":
+        return scope.words("depth.age_unit", per=scope.words.number(scope.indicator.per))
+    return scope.texts.unit
 
 
 def _part_name(scope: DepthScope, breakdown: Breakdown, group: str, at: int, parts: Sequence[Estimate]) -> str:
@@ -142,13 +150,14 @@ def _part_sentence(
         if not known:
             return words("compare.nothing", period=period_text(scope.period, words))
         name, row, _ = max(known, key=lambda item: item[1]["value"])
-        return words("depth.largest", name=name, value=words.number(row["value"], digits), unit=scope.texts.unit)
+        return words("depth.largest", name=name, value=words.number(row["value"], digits), unit=_unit(scope, breakdown))
     found: dict[str, list[str]] = {}
     for name, row, other in told:
-        relation = sentence.relation(row, other, words)
-        if relation and relation != words("compare.relation_same"):
+        side = sentence.side(row, other)
+        if side and side != "same":
             share = parts.get(row["group"], {}).get("share")
             of_whole = words("depth.share", share=words.number(100 * share)) if share is not None else ""
+            relation = words(f"compare.relation_{side}")
             found.setdefault(relation, []).append(f"{name.lower() if breakdown == 'condition' else name}{of_whole}")
     sentences = [
         words("depth.differ", relation=sentence.capitalised(relation), names=words.listing(items[:MOST_NAMED]))
@@ -190,7 +199,7 @@ def _part_table(
         if not scope.is_country:
             cells += [
                 sentence.value_text(other, digits, words),
-                sentence.relation(row, other, words) or "",
+                sentence.side_text(row, other, words),
             ]
         if parts:
             part = parts.get(row["group"], {})

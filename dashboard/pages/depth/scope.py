@@ -63,6 +63,13 @@ def scope_of(selection: Selection, release: Release, words: Words) -> DepthScope
     )
 
 
+def calculation(indicator: Indicator, words: Words) -> list[str]:
+    """Say how the figure of the head is calculated, and how the months under it, which are another figure."""
+    if not indicator.can_be_standardised:
+        return []
+    return [words("compare.standardised").lower() if indicator.is_yearly else words("depth.calculation")]
+
+
 def change_told(shown: Process, words: Words) -> str:
     """Say whether the months have changed, in the words of the verdict."""
     verdict = shown.judged.verdict

@@ -14,6 +14,7 @@ from dashboard.guard.access import may
 from dashboard.pages import Body
 from dashboard.selection import Notice, Selection
 from dashboard.words import Words, load_words
+from kpis.effect_panel import why_unsuitable
 from kpis.indicator import load_indicators
 from kpis.intervention import Fault, Plan, write_plan
 from kpis.release import Release
@@ -122,7 +123,9 @@ def _field(name: str, typed: Typed, faults: Sequence[Fault], words: Words) -> Fi
 def _drawn(field: Field, words: Words) -> html.Div:
     if field.name in _INDICATORS:
         none = words("plan.choose" if field.is_required else "words.none")
-        options = [(item.id, item.texts(words.lang).name) for item in load_indicators().values()]
+        # One that a plan names already stays a choice, or saving the form would drop it.
+        offered = [item for item in load_indicators().values() if not why_unsuitable(item) or item.id == field.value]
+        options = [(item.id, item.texts(words.lang).name) for item in offered]
         return choice_field(field, [("", none), *options], words)
     if field.name in _LONG:
         return text_field(field, words, rows=4 if field.name == "what" else 2)

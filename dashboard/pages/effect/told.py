@@ -57,7 +57,9 @@ def change_text(ratio: Range | None, words: Words) -> str:
 
 def fewer_text(gain: Range, words: Words) -> str:
     """Return *120 færre (30–210)* of a gain, whose positive values are fewer; *40 færre (60 flere til 140 færre)*."""
-    value, lower, upper = amounts(*gain)
+    value, lower, upper = amounts(*gain, steps=100)
+    if not (lower and upper):  # no side of what is possible is rounded away
+        value, lower, upper = (float(round(edge)) for edge in gain)
     if gain.lower >= 0 or gain.upper <= 0:
         low, high = sorted((abs(lower), abs(upper)))
         return words("value.with_interval", value=_way(value or upper, words), interval=words.interval(low, high))
