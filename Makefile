@@ -50,9 +50,8 @@ bench: $(VENV)/.dev ## benchmarks, printed as ratios: make bench BENCH_YEARS=10
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_etl.py --years $(BENCH_YEARS)
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_protect.py --years $(BENCH_YEARS)
 
-test-faults: $(VENV)/.dev browser ## the long versions of the fault, mutation and accessibility tests
-	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=10000 $(BIN)/python -m pytest -n 2 tests/faults tests/etl/test_shapes.py \
-	  tests/browser/test_accessibility.py
+test-faults: $(VENV)/.dev ## the long versions of the fault and mutation tests
+	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=10000 $(BIN)/python -m pytest -n 2 tests/faults tests/etl/test_shapes.py
 
 test-attack: $(VENV)/.dev ## attack the protection at full length, and print what each scheme gives away
 	@NAERBLIK_ATTACK=full $(BIN)/python -m pytest -s tests/attack

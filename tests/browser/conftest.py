@@ -1,7 +1,9 @@
 """The real app on the random country, in a real Chromium."""
 
 import threading
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,20 +25,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{CHROMIUM} is not installed"))
 
 
-@pytest.fixture(scope="session")
-def address(country_data) -> Iterator[str]:
-    """Where the app answers, for as long as the tests last."""
-    server = make_server("127.0.0.1", 0, create_app(country_data).server, threaded=True)
+@contextmanager
+def serving(data: Path) -> Iterator[str]:
+    """The app over a data folder; gives where it answers."""
+    server = make_server("127.0.0.1", 0, create_app(data).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    # Dash registers its callbacks on the first request; parallel first requests would meet none.
-    import urllib.request
-
     host = f"http://127.0.0.1:{server.server_port}"
+    # Dash registers its callbacks on the first request; parallel first requests would meet none.
     urllib.request.urlopen(host + "/_dash-layout").read()
     yield host
     server.shutdown()
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def address(country_data) -> Iterator[str]:
+    """Where the app answers, for as long as the tests last."""
+    with serving(country_data) as host:
+        yield host
 
 
 @pytest.fixture(scope="session")

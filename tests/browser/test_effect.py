@@ -1,17 +1,13 @@
 """An intervention is registered with the keyboard alone, and what came of it is read and opened by everybody."""
 
 import re
-import threading
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
-from dashboard.app import create_app
-from tests.browser.conftest import open_page
-from tests.browser.test_accessibility import AXE
+from tests.browser.accessible import serious_faults
+from tests.browser.conftest import open_page, serving
 
 KNOWN = "/effekt/IND-01"
 """The intervention of the random country, in Hjørring from April 2024 on."""
@@ -22,14 +18,8 @@ def effects(country_data, tmp_path_factory) -> Iterator[str]:
     """Where the app answers over the random country, with a folder of its own to write plans in."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "releases").symlink_to(country_data / "releases")
-    server = make_server("127.0.0.1", 0, create_app(folder).server, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    host = f"http://127.0.0.1:{server.server_port}"
-    urllib.request.urlopen(host + "/_dash-layout").read()
-    yield host
-    server.shutdown()
-    thread.join()
+    with serving(folder) as host:
+        yield host
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -121,16 +111,7 @@ def test_nothing_serious(browser: Browser, effects: str, lang: str, width: int, 
             expect(page.locator("#fejl")).to_be_visible()
         else:
             page.goto(f"{url}{'&' if '?' in url else '?'}sprog={lang}")
-        expect(page.locator("h1")).to_be_visible()
-        page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+        found += serious_faults(page, url)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{url} is wider than the screen"
-        page.add_script_tag(path=AXE)
-        result = page.evaluate("axe.run({resultTypes: ['violations']})")
-        found += [
-            f"{url}: {fault['id']} ({fault['impact']}) {node['target']} {node['failureSummary']}"
-            for fault in result["violations"]
-            if fault["impact"] in ("serious", "critical")
-            for node in fault["nodes"]
-        ]
     page.context.close()
     assert found == [], "\n" + "\n".join(found)

@@ -28,8 +28,8 @@ from dashboard.words import load_words
 from etl.load import load
 from etl.protect import UNPROTECTED
 from etl.template import EXAMPLE, write_template
+from tests.browser.accessible import PAGES
 from tests.browser.conftest import open_page
-from tests.browser.test_accessibility import PAGES
 
 TAG = "xss-tag"
 PAYLOAD = f'"\'><{TAG}></{TAG}><img src=x onerror="window.xss=1"><script>window.xss=1</script>{{{{7*7}}}}'
