@@ -58,6 +58,9 @@ def walk(part: Any) -> list[Component]:
     return [part, *walk(getattr(part, "children", None))]
 
 
+_PATIENCE = 120.0  # seconds until a page must be worked out
+
+
 def as_component(part: Any) -> Any:
     """A light tag, and the tags in it, as Dash's own component; anything else as it is."""
     if isinstance(part, list | tuple):
@@ -81,8 +84,9 @@ def text_of(part: Any) -> str:
 
 def shown(data: Path, url: str) -> View:
     """The view of an address, when all of it is worked out. A page that says that something went wrong is a failure."""
-    view = show(data, *url.partition("?")[::2])
+    view, until = show(data, *url.partition("?")[::2]), time.monotonic() + _PATIENCE
     while view.address and not view.is_final:
+        assert time.monotonic() < until, f"{url} is not worked out after {_PATIENCE:g} s"
         time.sleep(0.1)
         view = show(data, *url.partition("?")[::2])
     trouble = {load_words(lang)("trouble.error") for lang in LANGUAGES}

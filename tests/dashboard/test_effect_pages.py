@@ -24,7 +24,7 @@ from dashboard.own_folder import place_of
 from dashboard.pages.effect.form import SEEN, fingerprint, problem_text
 from dashboard.pages.effect.told import change_text, fewer_text, sentence_of
 from dashboard.selection import catalogue, exact_area
-from dashboard.view import draw
+from dashboard.view import draw, show
 from dashboard.words import load_words
 from kpis.area import Area
 from kpis.effect_report import Range
@@ -190,7 +190,7 @@ def test_the_list_is_newest_first_whatever_came_of_it(data, release) -> None:
 
 def test_a_list_that_is_not_worked_out_yet_says_so_and_comes_again(data, monkeypatch) -> None:
     monkeypatch.setattr("dashboard.pages.effect.listing.effects_so_far", lambda *_: {})
-    view = shown(data, "/effekt")
+    view = show(data, "/effekt", "")
     assert not view.is_final
     assert "Akutteam <døgnet rundt>" in text_of(view.content) and "regnes ud" in text_of(view.content)
 
