@@ -19,6 +19,7 @@ from dashboard.running.logs import JsonLines
 
 _THREADS = 8
 _SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported, so named here
+_SHARED_VIEWS = "NAERBLIK_SHARED_VIEWS"  # dashboard.shelf, which the starting process does not import
 
 
 @click.command()
@@ -130,7 +131,8 @@ class _Server(BaseApplication):
             "forwarded_allow_ips": "",  # who came, and how, is told by the settings and by nobody's header
             "loglevel": "warning",
             "logger_class": _Log,
-            "on_starting": self._share_counts,
+            "on_starting": self._share,
+            "on_reload": self._share_views_anew,
             "when_ready": self._greet,
             "post_worker_init": self._warm_up,
             "worker_exit": self._leave,
@@ -156,12 +158,19 @@ class _Server(BaseApplication):
     def _greet(self, _: Any) -> None:
         click.echo(self._greeting)
 
-    def _share_counts(self, _: Any) -> None:
-        """Give the workers one folder for what they count (dashboard/running/metrics.py)."""
+    def _share(self, _: Any) -> None:
+        """Give the workers folders for what they count and what they draw (dashboard/running/metrics.py, shelf.py)."""
         os.environ[_SHARED_COUNTS] = tempfile.mkdtemp(prefix="naerblik-counts-")
+        os.environ[_SHARED_VIEWS] = tempfile.mkdtemp(prefix="naerblik-views-")
+
+    def _share_views_anew(self, _: Any) -> None:
+        """New workers may have new code, which draws otherwise."""
+        shutil.rmtree(os.environ[_SHARED_VIEWS], ignore_errors=True)
+        os.environ[_SHARED_VIEWS] = tempfile.mkdtemp(prefix="naerblik-views-")
 
     def _stop_sharing(self, _: Any) -> None:
-        shutil.rmtree(os.environ[_SHARED_COUNTS], ignore_errors=True)
+        for folder in (_SHARED_COUNTS, _SHARED_VIEWS):
+            shutil.rmtree(os.environ[folder], ignore_errors=True)
 
     def _leave(self, _: Any, worker: Any) -> None:
         """End a worker that has answered all it was asked without taking Python apart: threads still count ahead."""

@@ -25,7 +25,7 @@ from dashboard.guard import access, login, secure_side, security
 from dashboard.guard.access import LOCAL, current_user
 from dashboard.guard.settings import Settings
 from dashboard.papers import routes as papers
-from dashboard.running import logs, metrics, probes
+from dashboard.running import logs, metrics, probes, readers
 from dashboard.view import draw
 from dashboard.words import DEFAULT_LANGUAGE, load_words
 from kpis.indicator import LANGUAGES
@@ -119,6 +119,7 @@ def create_app(data_dir: Path, settings: Settings = Settings()) -> Dash:  # noqa
     agenda_forms.register(server, data_dir)
     probes.register(server, data_dir)
     security.register(server, app.csp_hashes(), settings)
+    readers.register(server)
     return app
 
 

@@ -1,7 +1,5 @@
 """Who an area is compared with: an area that it is part of, or municipalities that the reader put together."""
 
-from dataclasses import replace
-
 from dashboard.components.controls import Option
 from dashboard.selection import Catalogue, Selection, area_ref
 from dashboard.words import Words
@@ -38,11 +36,10 @@ def group_options(selection: Selection, known: Catalogue, words: Words) -> list[
         if code is None or code in area.municipalities or area == chosen
     ]
     options = [
-        Option(area.name, replace(selection, group=area_ref(area), members=()).to_url(), area == chosen)
-        for area in offered
+        Option(area.name, selection.but(group=area_ref(area), members=()).to_url(), area == chosen) for area in offered
     ]
     if code is None:
-        nobody = replace(selection, group=None, members=(), only_group=False)
+        nobody = selection.but(group=None, members=(), only_group=False)
         options.insert(0, Option(words("compare.no_group"), nobody.to_url(), chosen is None))
     if chosen is not None and chosen.level == OWN_LIST:
         options.append(Option(chosen.name, selection.to_url(), True))

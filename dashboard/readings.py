@@ -1,7 +1,7 @@
 """What pages ask a release for, asked once per release. Everything that is shown comes from these frames."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ Estimate = Mapping[str, Any]
 SPARK_MONTHS = 36
 
 
+@per_release
 def latest_period(release: Release, indicator_id: str | None = None) -> Period:
     """Return the period that is shown where none is chosen (``kpis.evaluate.newest_period``).
 
@@ -129,11 +130,16 @@ class _LevelChanges(NamedTuple):
     place: dict[str, int]  # of each area code
 
 
+# The months of all levels and indicators are kept: with every column they take 100 MB more, a release.
+_SHOWN_OF_A_MONTH = ("period_first", "value", "status", "is_provisional")
+
+
 def _assessed(
     release: Release, indicator_id: str, of_areas: tuple[Area, ...], last: date | None, months: int
 ) -> _LevelChanges:
     indicator = find_indicator(indicator_id)
     changes = assess_change(release, indicator, of_areas, last=last, months=months)
+    changes = replace(changes, estimates=changes.estimates.select(_SHOWN_OF_A_MONTH))
     places = {area.code: place for place, area in enumerate(of_areas)}
     return _LevelChanges(changes, changes.chart.variation(indicator.better), places)
 

@@ -26,8 +26,9 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from dashboard.words import DEFAULT_LANGUAGE
 from kpis.area import MAPS, Area, Map, areas, levels
@@ -212,18 +213,22 @@ class Selection:
     def to_url(self) -> str:
         """Return the address, with the keys that mean something on the page and differ from their default."""
         query = [
-            (key, text)
-            for key, field in _KEYS.items()
-            if (field in USED_ON[self.page] or field in _EVERYWHERE)
-            and getattr(self, field) != _DEFAULTS[field]
-            and (text := _written(field, getattr(self, field)))
+            f"{key}={_quoted(text)}"
+            for key, field, default in _KEYS_ON[self.page]
+            if (value := getattr(self, field)) != default and (text := _written(field, value))
         ]
-        return self._path() + ("?" + urlencode(query, safe=",") if query else "")
+        return self._path() + ("?" + "&".join(query) if query else "")
+
+    def but(self, **changes: Any) -> "Selection":
+        """Return the selection with other values of some fields: ``dataclasses.replace`` where a list has hundreds."""
+        changed = object.__new__(Selection)
+        changed.__dict__.update(self.__dict__, **changes)
+        return changed
 
     def of_area(self, area: AreaRef) -> "Selection":
         """Return the page that opens on an area: the carpet of a group's municipalities, else the overview."""
         page: Page = "area" if area.level in ("municipality", "country") else "carpet"
-        return replace(self, page=page, area=area, group=None, members=(), view="chart", search="")
+        return self.but(page=page, area=area, group=None, members=(), view="chart", search="")
 
     def on_page(self, page: Page, indicator: str | None = None) -> "Selection":
         """Return the same reader's choices on another page.
@@ -232,18 +237,18 @@ class Selection:
         municipalities of the carpet; the country has none to compare with. A page about an area takes the country
         where none is chosen.
         """
-        moved = replace(self, page=page, indicator=indicator or self.indicator, search="", agenda="", packed="", item=0)
+        moved = self.but(page=page, indicator=indicator or self.indicator, search="", agenda="", packed="", item=0)
         if page != self.page:
-            moved = replace(moved, view="chart")
+            moved = moved.but(view="chart")
         if page in ("area", "depth") and self.area is None:
-            return replace(moved, area=COUNTRY)
+            return moved.but(area=COUNTRY)
         if page != "compare" or self.page not in ("area", "carpet", "depth") or self.area is None:
             return moved
         if self.area.level == "country":
-            return replace(moved, area=None)
+            return moved.but(area=None)
         if self.page == "carpet":
-            return replace(moved, area=None, group=self.area, only_group=True)
-        return replace(moved, level=self.area.level)
+            return moved.but(area=None, group=self.area, only_group=True)
+        return moved.but(level=self.area.level)
 
     def _path(self) -> str:
         match self.page:
@@ -321,8 +326,17 @@ USED_ON: Mapping[Page, set[str]] = {
     "accessibility": {"lang", "map", "area"},
 }
 _EVERYWHERE = {"release", "meeting"}
+_KEYS_ON: Mapping[Page, tuple[tuple[str, str, Any], ...]] = {
+    page: tuple((key, field, _DEFAULTS[field]) for key, field in _KEYS.items() if field in used | _EVERYWHERE)
+    for page, used in USED_ON.items()
+}
 _VIEWS_ON: Mapping[Page, tuple[View, ...]] = {"compare": get_args(View)}
 _CHART_OR_TABLE: tuple[View, ...] = ("chart", "table")
+
+
+@lru_cache(maxsize=4_096)
+def _quoted(text: str) -> str:
+    return quote_plus(text, safe=",")
 
 
 def _written(field: str, value: object) -> str:

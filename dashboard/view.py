@@ -1,5 +1,6 @@
 """From an address to everything that is shown for it."""
 
+import json
 import logging
 import zlib
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ from dashboard.pages.passport import file_page, shown_indicators, slice_of
 from dashboard.pages.passport import section as passport_section
 from dashboard.passport import PREFIX, Passport, find, issue, pinned, short_address
 from dashboard.selection import Notice, Page, Selection, catalogue
+from dashboard.shelf import shelf_of
 from dashboard.words import DEFAULT_LANGUAGE, Words, load_words
 from kpis.release import (
     NoRelease,
@@ -82,8 +84,8 @@ PAGE_FUNCTIONS: Mapping[Page, PageFunction] = {
 
 _WITHOUT_FIGURES: frozenset[Page] = frozenset(("front", "about", "accessibility", "api", "meeting", "effect_form"))
 
-MOST_VIEWS = 3_000
-"""Drawn views that a process keeps, of 5–30 KB each as they are kept: two pages of every municipality, and more."""
+MOST_VIEWS = 500
+"""Drawn views that a process keeps at hand, of 5–30 KB each; many more lie on the shelf that workers share."""
 
 
 @dataclass(frozen=True)
@@ -114,27 +116,57 @@ class Drawn:
         """Return the content as HTML."""
         return zlib.decompress(self.packed).decode()
 
+    def to_bytes(self) -> bytes:
+        """Return a final view as another worker reads it back with :meth:`from_bytes`."""
+        return json.dumps([self.title, self.lang, self.address]).encode() + b"\n" + self.packed
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> "Drawn":
+        """Return what :meth:`to_bytes` wrote."""
+        told, _, packed = text.partition(b"\n")
+        title, lang, address = json.loads(told)
+        return cls(title, lang, packed, address, is_final=True)
+
 
 @per_release
 def _drawn(_: Release) -> Memory[Drawn]:
     return Memory(MOST_VIEWS)
 
 
+_shelf = per_release(shelf_of)
+
+
 def draw(data_dir: Path, path: str, query: str) -> Drawn:
     """Return :func:`show` as HTML; of the views that were asked for last, without drawing them again."""
     try:
         place = place_on_agenda(data_dir, path, query)
-        known = _drawn(release_shown(data_dir, place.asked[1] if place else query)[0])
+        release = release_shown(data_dir, place.asked[1] if place else query)[0]
+        shelf = _shelf(release) if release is current_release(data_dir) else None
     except ReleaseError:
         return _as_markup(show(data_dir, path, query))
+    known = _drawn(release)
     question = (
         *(path, query, release_problem(data_dir), last_kept(data_dir, agendas.FOLDER, plans.FOLDER)),
-        current_user().roles,  # what somebody may not do is not offered
+        tuple(sorted(current_user().roles)),  # what somebody may not do is not offered
     )
-    drawn = known.recall(question, lambda: _as_markup(show(data_dir, path, query)))
-    if not drawn.is_final or not drawn.address:
-        known.forget(question)  # trouble passes
+
+    def find() -> Drawn:
+        if shelf and (kept := shelf.find(question)):
+            return Drawn.from_bytes(kept)
+        drawn = _as_markup(show(data_dir, path, query))
+        if shelf and _is_lasting(drawn):
+            shelf.keep(question, drawn.to_bytes())
+        return drawn
+
+    drawn = known.recall(question, find)
+    if not _is_lasting(drawn):
+        known.forget(question)
     return drawn
+
+
+def _is_lasting(drawn: Drawn) -> bool:
+    """Return whether it may be shown again: trouble passes."""
+    return drawn.is_final and bool(drawn.address)
 
 
 def _as_markup(view: View) -> Drawn:

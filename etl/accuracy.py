@@ -35,6 +35,7 @@ def measured(true: pl.DataFrame, published: pl.DataFrame, measure: str = "n_acut
         cube.filter(pl.col("group_id") == group)
         .group_by("municipality_code", pl.col("month").dt.truncate("1q").alias("quarter"))
         .agg(pl.col(measure).sum().cast(pl.Int64).alias("n"))
+        .with_columns(pl.col("municipality_code").cast(pl.String))
         for cube in (true, published)
     ]
     joined = cells[0].join(cells[1], on=keys, how="full", suffix="_published", coalesce=True).fill_null(0)

@@ -1,7 +1,8 @@
 """Contacts: of every contact its newest report, judged by the rules C1–C4, as columns of numbers.
 
-A national history is some 25 million reports. They are held as NumPy arrays, one entry a report, and worked on in
-parts that hold all reports of their persons: each part's arrays stay in the processor's cache.
+A national history is some 25 million reports. They lie as columns in landed files, which are mapped into memory and
+not read (`landed_reports`), and are worked on in parts that hold all reports of their persons: each part's arrays stay
+in the processor's cache.
 
     person u64 · contact_id i64 · start_minute end_minute reported_minute i32 · municipality age i16 · sex i8 ·
     is_physical is_acute is_cancelled bool · diagnosis rule i32 (places in the lists of words) · row i64 · delivery i32
@@ -9,17 +10,15 @@ parts that hold all reports of their persons: each part's arrays stay in the pro
 NOTHING stands for null: no end (the contact is open), no time of report, no municipality, no diagnosis, no rule broken.
 """
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numba import njit
 from numpy.typing import NDArray
@@ -33,158 +32,261 @@ NUMBERS = (
     "person", "contact_id", "start_minute", "end_minute", "reported_minute", "municipality", "age", "sex",
     "is_physical", "is_acute", "is_cancelled", "row",
 )  # fmt: skip
+TRUTHS = ("is_physical", "is_acute", "is_cancelled")  # never null; a byte each in the file, so that they need no copy
 CONTENT = [name for name in (*NUMBERS, *WORDS) if name not in ("contact_id", "row")]
 LATER_RULES = ("C2-municipality", "C2-future", "C2-open")  # judged here, not at landing
+SUFFIX = ".arrow"  # of landed contacts; versions before landed them as .parquet, with nulls
 
 
-# How an array says that there is nothing, where the landed file has a null. Truths are never null.
+# How an array says that there is nothing, where a table has a null.
 NULLS = dict.fromkeys(("start_minute", "end_minute", "reported_minute", "municipality", "age", "sex"), NOTHING)
 NULLS |= {"person": 0, "contact_id": NO_ID}
 
+NO_WORD = ""  # the first word of each landed list: there is none
 _WORD = pa.dictionary(pa.int32(), pa.large_string())
 SCHEMA = pa.schema(
     {
         "contact_id": pa.int64(), "person": pa.uint64(), "start_minute": pa.int32(), "end_minute": pa.int32(),
         "reported_minute": pa.int32(), "municipality": pa.int16(), "age": pa.int16(), "sex": pa.int8(),
-        "is_physical": pa.bool_(), "is_acute": pa.bool_(), "diagnosis": _WORD, "is_cancelled": pa.bool_(),
+        "is_physical": pa.uint8(), "is_acute": pa.uint8(), "diagnosis": _WORD, "is_cancelled": pa.uint8(),
         "row": pa.int64(), "rule": _WORD,
     }
 )  # fmt: skip
+DTYPES = {name: np.int32 if name in WORDS else SCHEMA.field(name).type.to_pandas_dtype() for name in (*NUMBERS, *WORDS)}
+DTYPES |= dict.fromkeys(TRUTHS, np.bool_)
 
 
 @dataclass(frozen=True)
-class Reports:
-    """Landed reports of contacts as parallel arrays; `diagnoses` is in alphabetical order."""
+class Run:
+    """Reports of one delivery in the order of persons: a batch of a landed file, or some of it.
+
+    Attributes:
+        columns: NUMBERS and WORDS, one entry a report; words are told by the run's own numbers.
+        places: by column of WORDS, the place of each of the run's own words in the lists of all; NOTHING of no word.
+        delivery: number of the delivery.
+    """
 
     columns: Columns
-    diagnoses: list[str]
-    rules: list[str]
+    places: dict[str, NDArray[np.int32]]
+    delivery: int
 
     def __len__(self) -> int:
         return len(self.columns["person"])
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self.columns[name]
+    def get(self, name: str, at: Any = slice(None)) -> NDArray[Any]:
+        """Values of a column, of all reports or of those at some places."""
+        if name == "delivery":
+            return np.full(len(self.columns["row"][at]), self.delivery, dtype=np.int32)
+        values = self.columns[name][at]
+        return self.places[name][values] if name in WORDS else values
+
+    def taken(self, at: NDArray[np.integer]) -> "Run":
+        """A copy of the reports at these places."""
+        return replace(self, columns={name: values[at] for name, values in self.columns.items()})
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Reports of contacts, run after run; `diagnoses` is in alphabetical order."""
+
+    runs: Sequence[Run]
+    diagnoses: list[str]
+    rules: list[str]
+
+    def __len__(self) -> int:
+        return int(self.begins[-1])
+
+    @cached_property
+    def begins(self) -> NDArray[np.int64]:
+        """The place of each run's first report among all, and how many there are."""
+        return np.cumsum([0, *map(len, self.runs)])
 
     @cached_property
     def ids_told_twice(self) -> NDArray[np.int64]:
         """Sorted ids of contacts that stand more than once."""
-        return told_twice(self["contact_id"])
+        return told_twice([run.get("contact_id") for run in self.runs])
 
-    def taken(self, at: NDArray[np.integer]) -> "Reports":
-        """A copy of the reports at these places."""
-        return Reports({name: values[at] for name, values in self.columns.items()}, [*self.diagnoses], [*self.rules])
+    def only(self, deliveries: Collection[int]) -> "Reports":
+        """The reports of these deliveries."""
+        return replace(self, runs=[run for run in self.runs if run.delivery in deliveries])
+
+    def taken(self, places: NDArray[np.int64]) -> "Reports":
+        """A copy of the reports at these places (sorted) among all."""
+        cuts = np.searchsorted(places, self.begins)
+        of_run = zip(self.runs, self.begins, cuts, cuts[1:], strict=False)
+        runs = [run.taken(places[first:last] - begin) for run, begin, first, last in of_run if last > first]
+        return replace(self, runs=runs)
+
+    def with_one_of(self, name: str, numbers: NDArray[Any]) -> NDArray[np.int64]:
+        """Places among all of the reports whose person, or contact id, is one of these (sorted)."""
+        wanted = Wanted(numbers)
+        return self.places(lambda run: wanted.places(run.get(name)))
+
+    def places(self, in_run: Callable[[Run], NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Places among all of reports that are told by their places in each run."""
+        found = [begin + in_run(run) for begin, run in zip(self.begins, self.runs, strict=False)]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+    def at(self, places: NDArray[np.int64], names: Iterable[str]) -> Columns:
+        """Columns of the reports at these places (sorted) among all."""
+        cuts = np.searchsorted(places, self.begins)
+        of_run = [
+            (run, places[first:last] - begin)
+            for run, begin, first, last in zip(self.runs, self.begins, cuts, cuts[1:], strict=False)
+            if last > first
+        ]
+        return {name: _joined(name, [run.get(name, at) for run, at in of_run]) for name in names}
+
+    def parts(
+        self, names: Sequence[str], is_true: NDArray[np.bool_], size: int
+    ) -> Iterator[tuple[Columns, NDArray[np.bool_]]]:
+        """About `size` reports at a time, all reports of a person in one part: columns, and what is true of each.
+
+        A part is a slice of each run. Person numbers are evenly spread over 64 bits, so that equal ranges of them hold
+        equal shares of the reports.
+        """
+        n_parts = number_of_parts(len(self), size)
+        limits = np.array([number * 2**64 // n_parts for number in range(1, n_parts)], dtype=np.uint64)
+        cuts = [[0, *np.searchsorted(run.get("person"), limits).tolist(), len(run)] for run in self.runs]
+        for part in range(n_parts):
+            slices = [slice(cut[part], cut[part + 1]) for cut in cuts]
+            columns = {
+                name: _joined(name, [run.get(name, at) for run, at in zip(self.runs, slices, strict=True)])
+                for name in names
+            }
+            begins = self.begins[:-1].tolist()
+            told = [is_true[begin + at.start : begin + at.stop] for begin, at in zip(begins, slices, strict=True)]
+            yield columns, np.concatenate([np.empty(0, bool), *told])
+
+    def filled(self, name: str, places: NDArray[np.int64], values: Sequence[Any] | NDArray[Any]) -> "Reports":
+        """The reports with values of a column filled in at these places (sorted); of a diagnosis as text."""
+        reports, column = self, np.asarray(values)
+        if name == "diagnosis":
+            reports = self._knowing(values)
+            place_of = {code: place for place, code in enumerate(reports.diagnoses)}
+            column = np.array([place_of[code] for code in values], dtype=np.int32)
+        cuts = np.searchsorted(places, self.begins)
+        runs = []
+        for run, begin, first, last in zip(reports.runs, self.begins, cuts, cuts[1:], strict=False):
+            if last > first:
+                whole = np.array(run.get(name))
+                whole[places[first:last] - begin] = column[first:last]
+                own = run.places | ({name: np.r_[np.arange(len(reports.diagnoses)), NOTHING]} if name in WORDS else {})
+                run = replace(run, columns=run.columns | {name: whole}, places=own)
+            runs.append(run)
+        return replace(reports, runs=runs)
+
+    def _knowing(self, codes: Iterable[str]) -> "Reports":
+        """The reports with more diagnoses in their list."""
+        diagnoses = sorted({*self.diagnoses, *codes})
+        place = {code: number for number, code in enumerate(diagnoses)}
+        moved = np.array([*(place[code] for code in self.diagnoses), NOTHING], dtype=np.int32)
+        runs = [replace(run, places={**run.places, "diagnosis": moved[run.places["diagnosis"]]}) for run in self.runs]
+        return Reports(runs, diagnoses, self.rules)
+
+    def frame(self, names: Iterable[str]) -> pl.DataFrame:
+        """The reports as a table with nulls and words."""
+        columns = {name: pl.Series(values) for name, values in self.at(np.arange(len(self)), names).items()}
+        for name in columns.keys() & {*WORDS}:
+            words = pl.Series([*(self.diagnoses if name == "diagnosis" else self.rules), None], dtype=pl.String)
+            columns[name] = words.gather(columns[name].replace(NOTHING, len(words) - 1))
+        return pl.DataFrame(columns).with_columns(
+            pl.when(pl.col(name) != NULLS[name]).then(pl.col(name)).alias(name)
+            for name in columns.keys() & NULLS.keys()
+        )
 
 
-def to_table(columns: Columns, diagnoses: Sequence[str], rules: Sequence[str]) -> pa.Table:
-    """Reports as they are landed; `diagnosis` and `rule` are places in the lists of words."""
+def _joined(name: str, pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int32 if name == "delivery" else DTYPES[name])
+
+
+# Landed files -----------------------------------------------------------------------------------------------------
+
+
+def to_batch(columns: Columns, diagnoses: Sequence[str], rules: Sequence[str]) -> pa.RecordBatch:
+    """Reports as they are landed; `diagnosis` and `rule` are places in the lists of words, which only ever grow."""
     arrays = []
     for field in SCHEMA:
         values = columns[field.name]
         if field.name in WORDS:
-            words = pa.array(diagnoses if field.name == "diagnosis" else rules, pa.large_string())
-            is_null = values == NOTHING
-            places = pa.array(values, pa.int32(), mask=is_null if is_null.any() else None)
-            arrays.append(pa.DictionaryArray.from_arrays(places, words))
-            continue
-        is_null = values == NULLS[field.name] if field.name in NULLS else np.zeros(0, dtype=bool)
-        arrays.append(pa.array(values, field.type, mask=is_null if is_null.any() else None))
-    return pa.table(arrays, schema=SCHEMA)
+            words = pa.array([NO_WORD, *(diagnoses if field.name == "diagnosis" else rules)], pa.large_string())
+            arrays.append(pa.DictionaryArray.from_arrays(pa.array(values + np.int32(1), pa.int32()), words))
+        else:
+            arrays.append(pa.array(values.view(np.uint8) if field.name in TRUTHS else values, field.type))
+    return pa.record_batch(arrays, schema=SCHEMA)
 
 
 def from_frame(rows: pl.DataFrame, diagnoses: dict[str, int], rules: dict[str, int]) -> Columns:
-    """Landed rows as arrays; the words that are new are added to `diagnoses` and `rules`."""
+    """Typed rows as arrays; the words that are new are added to `diagnoses` and `rules`."""
     columns = {name: rows[name].fill_null(NULLS[name]).to_numpy() for name in NULLS}
     columns |= {name: rows[name].to_numpy() for name in NUMBERS if name not in NULLS}
     for name, known in (("diagnosis", diagnoses), ("rule", rules)):
-        words = rows[name].unique().drop_nulls()
+        words = rows[name].unique(maintain_order=True).drop_nulls()
         places = [known.setdefault(word, len(known)) for word in words]
         found = rows[name].replace_strict(words, pl.Series(places, dtype=pl.Int32), default=NOTHING)
         columns[name] = found.to_numpy()
     return columns
 
 
-@dataclass(frozen=True)
-class History:
-    """Landed files of contacts, with the numbers of their deliveries; read when asked, for they are large."""
-
-    files: Sequence[tuple[Path, int]]
-
-    def only(self, numbers: Container[int]) -> "History":
-        """The files of these deliveries."""
-        return History([(path, number) for path, number in self.files if number in numbers])
-
-    def batches(self, *names: str) -> Iterator[Columns]:
-        """Columns of numbers of all reports, a few at a time."""
-        for table in self._tables(*names):
-            yield {name: _numbers(table.column(name), name) for name in names}
-
-    def starts_by_day(self) -> NDArray[np.int64]:
-        """How many reports that break no rule start on each day since 2000."""
-        n = np.zeros(0, np.int64)
-        for table in self._tables("start_minute", "rule"):
-            stands = table.column("rule").is_null().to_numpy()
-            of_table = np.bincount(_numbers(table.column("start_minute"), "start_minute")[stands] // 1440)
-            n, shorter = (n, of_table) if len(n) > len(of_table) else (of_table, n)
-            n[: len(shorter)] += shorter
-        return n
-
-    def _tables(self, *names: str) -> Iterator[pa.Table]:
-        for path, _ in self.files:
-            file = pq.ParquetFile(path)
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, list(names), use_threads=False)
-
-    def read(self, persons: NDArray[np.uint64] | None = None) -> Reports:
-        """All reports, or those of some persons (sorted)."""
-        words: dict[str, dict[str, int]] = {"diagnosis": {}, "rule": {rule: at for at, rule in enumerate(LATER_RULES)}}
-        opened = [(pq.ParquetFile(path, read_dictionary=list(WORDS)), number) for path, number in self.files]
-        n_reports = sum(file.metadata.num_rows for file, _ in opened)
-        columns = {name: np.empty(n_reports, _dtype(name)) for name in (*NUMBERS, *WORDS, "delivery")}
-        wanted = None if persons is None else Wanted(persons)
-        first = 0
-        for file, number in opened:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group, [*NUMBERS, *WORDS], use_threads=False)
-                if wanted is not None:
-                    table = table.take(pa.array(wanted.places(_numbers(table.column("person"), "person"))))
-                rows = slice(first, first + table.num_rows)
-                first = rows.stop
-                for name in NUMBERS:
-                    columns[name][rows] = _numbers(table.column(name), name)
-                for name in WORDS:
-                    columns[name][rows] = _places(table.column(name), words[name])
-                columns["delivery"][rows] = number
-        columns = {name: values[:first] for name, values in columns.items()}
-        diagnoses = sorted(words["diagnosis"])
-        place = np.array([*np.argsort(np.argsort(list(words["diagnosis"]))), NOTHING], dtype=np.int32)
-        np.take(place, columns["diagnosis"], out=columns["diagnosis"], mode="wrap")
-        return Reports(columns, diagnoses, list(words["rule"]))
+def landed_reports(files: Sequence[tuple[Path, int]]) -> Reports:
+    """The reports of landed files of contacts, with the numbers of their deliveries. The files are mapped, not read."""
+    known: dict[str, dict[str, int]] = {name: {} for name in WORDS}
+    known["rule"] = {rule: at for at, rule in enumerate(LATER_RULES)}
+    met = [run for path, number in files for run in _runs(path, number, known)]
+    diagnoses = sorted(known["diagnosis"])
+    place = {code: at for at, code in enumerate(diagnoses)}
+    moved = np.array([*(place[code] for code in known["diagnosis"]), NOTHING], dtype=np.int32)
+    runs = [replace(run, places={**run.places, "diagnosis": moved[run.places["diagnosis"]]}) for run in met]
+    return Reports(runs, diagnoses, list(known["rule"]))
 
 
-def _dtype(name: str) -> Any:
-    return np.int32 if name in (*WORDS, "delivery") else SCHEMA.field(name).type.to_pandas_dtype()
+def _runs(path: Path, number: int, known: dict[str, dict[str, int]]) -> Iterator[Run]:
+    """Runs whose words are placed in the order in which they were first met."""
+    places: dict[str, NDArray[np.int32]] = {name: np.empty(0, np.int32) for name in WORDS}
+    for batch in _batches(path):
+        for name in WORDS:
+            words = batch.column(name).dictionary
+            if len(words) != len(places[name]):  # a file's list only ever grows
+                told = (known[name].setdefault(word, len(known[name])) for word in words.to_pylist()[1:])
+                places[name] = np.array([NOTHING, *told], dtype=np.int32)
+        columns = {name: batch.column(name).to_numpy() for name in NUMBERS}
+        columns |= {name: batch.column(name).indices.to_numpy() for name in WORDS}
+        columns |= {name: columns[name].view(np.bool_) for name in TRUTHS}
+        yield Run(columns, dict(places), number)
 
 
-def _numbers(column: pa.ChunkedArray, name: str) -> NDArray[Any]:
-    whole = column.combine_chunks()
-    if whole.null_count:
-        whole = pc.fill_null(whole, pa.scalar(NULLS.get(name, False), whole.type))
-    numbers: NDArray[Any] = whole.to_numpy(zero_copy_only=False)
-    return numbers
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    if path.suffix != SUFFIX:
+        yield from _batches_of_parquet(path)
+        return
+    with pa.memory_map(str(path)) as mapped:  # what is mapped stays while it is used, also when the file is closed
+        file = pa.ipc.open_file(mapped)
+        for number in range(file.num_record_batches):
+            yield file.get_batch(number)
 
 
-def _places(column: pa.ChunkedArray, known: dict[str, int]) -> NDArray[np.int32]:
-    """Places of words in the order in which they were first met."""
-    parts = []
-    for chunk in column.chunks:
-        if chunk.null_count == len(chunk):
-            parts.append(np.full(len(chunk), NOTHING, dtype=np.int32))
-            continue
-        told = [known.setdefault(word, len(known)) for word in chunk.dictionary.to_pylist()]
-        places = np.array([*told, NOTHING], dtype=np.int32)
-        parts.append(places[chunk.indices.fill_null(len(told)).to_numpy(zero_copy_only=False)])
-    return np.concatenate(parts) if parts else np.empty(0, np.int32)
+def _batches_of_parquet(path: Path) -> Iterator[pa.RecordBatch]:
+    """Batches of a file that an earlier version landed: with nulls, and with words of each row group's own."""
+    diagnoses, rules = dict[str, int](), dict[str, int]()
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        rows = pl.from_arrow(file.read_row_group(group, [*NUMBERS, *WORDS], use_threads=False))
+        assert isinstance(rows, pl.DataFrame)
+        rows = rows.with_columns(pl.col(name).cast(pl.String) for name in WORDS)
+        yield to_batch(from_frame(rows, diagnoses, rules), list(diagnoses), list(rules))
+
+
+def starts_by_day(reports: Reports) -> NDArray[np.int64]:
+    """How many reports that break no rule start on each day since 2000."""
+    n = np.zeros(0, np.int64)
+    for run in reports.runs:
+        of_run = np.bincount(run.get("start_minute", run.get("rule") == NOTHING) // 1440)
+        n, shorter = (n, of_run) if len(n) > len(of_run) else (of_run, n)
+        n[: len(shorter)] += shorter
+    return n
+
+
+# Newest reports ---------------------------------------------------------------------------------------------------
 
 
 def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.DataFrame:
@@ -197,11 +299,11 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
         reports: all reports.
         newest_minute_of: by number of delivery, the latest point in time that it tells of.
 
-    Returns: `at` (place in the arrays), `delivery`, `fate` (newest, duplicate, superseded); grain = report.
+    Returns: `at` (place among all), `delivery`, `fate` (newest, duplicate, superseded); grain = report.
     """
-    at = Wanted(reports.ids_told_twice).places(reports["contact_id"])
-    told = pl.DataFrame({name: reports[name][at] for name in ("contact_id", *CONTENT, "delivery", "row")})
-    told = told.with_columns(pl.Series("at", at), pl.Series("newest_minute", newest_minute_of[reports["delivery"][at]]))
+    at = reports.with_one_of("contact_id", reports.ids_told_twice)
+    told = pl.DataFrame(reports.at(at, ("contact_id", *CONTENT, "delivery", "row"))).with_columns(pl.Series("at", at))
+    told = told.with_columns(pl.Series("newest_minute", newest_minute_of[told["delivery"].to_numpy()]))
     by_extract = ["newest_minute", "delivery", "row"]
     told = told.sort("contact_id", *by_extract, descending=[False, True, False, False]).with_columns(
         pl.struct("contact_id", *CONTENT).is_first_distinct().alias("is_first_copy")
@@ -222,10 +324,20 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
     )
 
 
-def told_twice(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sorted ids that stand more than once."""
-    suspects = np.sort(_sharing_a_mark(ids))
-    again = np.unique(suspects[1:][suspects[1:] == suspects[:-1]])
+def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
+    """The numbers in order, each once. NumPy's `unique` does the same by hashing, which takes ten times as long."""
+    numbers = np.sort(numbers)
+    return numbers[np.r_[np.ones(min(numbers.size, 1), dtype=bool), numbers[1:] != numbers[:-1]]]
+
+
+def told_twice(ids: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Sorted ids that stand more than once in these arrays."""
+    once, twice = np.zeros((2, 1 << (MARK_BITS - 3)), np.uint8)
+    for some in ids:
+        _mark_again(some, once, twice)
+    marked = [some[_places_with_a_mark(some, twice)] for some in ids]
+    suspects = np.sort(np.concatenate([np.empty(0, np.int64), *marked]))
+    again = distinct(suspects[1:][suspects[1:] == suspects[:-1]])
     return again[again != NO_ID]
 
 
@@ -233,23 +345,14 @@ MARK_BITS = 28
 
 
 @njit(cache=True)
-def _sharing_a_mark(ids):  # type: ignore[no-untyped-def]
-    """The ids that share one of 2^28 marks with another: all that stand twice, and about one in twenty others."""
-    once, twice = np.zeros((2, 1 << (MARK_BITS - 3)), np.uint8)
-    n = 0
+def _mark_again(ids, once, twice):  # type: ignore[no-untyped-def]
+    """Mark in `twice` the ids that share one of 2^28 marks with another: all told twice, one in twenty others."""
     for number in ids:
         mark = _mark(number)
         byte, bit = mark >> np.uint64(3), np.uint8(1 << (mark & np.uint64(7)))
         if once[byte] & bit:
             twice[byte] |= bit
         once[byte] |= bit
-    found = np.empty(len(ids), np.int64)
-    for number in ids:
-        mark = _mark(number)
-        if twice[mark >> np.uint64(3)] & np.uint8(1 << (mark & np.uint64(7))):
-            found[n] = number
-            n += 1
-    return found[:n]
 
 
 class Wanted:
@@ -325,23 +428,8 @@ def _in_order_of_keys(key, lowest, highest):  # type: ignore[no-untyped-def]
 
 
 def number_of_parts(n_reports: int, size: int) -> int:
-    """How many parts `parts_of_persons` gives."""
+    """How many parts `Reports.parts` gives."""
     return max(1, -(-n_reports // size))
-
-
-def parts_of_persons(person: NDArray[np.uint64], size: int) -> Iterator[NDArray[np.int64]]:
-    """Places of about `size` reports at a time, such that all reports of a person are in one part.
-
-    Landed files are runs sorted by person, so that a part is a slice of each. Person numbers are evenly spread over
-    64 bits, so that equal ranges of them hold equal shares of the reports.
-    """
-    begins = np.flatnonzero(person[1:] < person[:-1]) + 1
-    runs = pairwise([0, *begins.tolist(), len(person)])
-    n_parts = number_of_parts(len(person), size)
-    limits = np.array([number * 2**64 // n_parts for number in range(1, n_parts)], dtype=np.uint64)
-    cuts = [[first, *(first + np.searchsorted(person[first:last], limits)).tolist(), last] for first, last in runs]
-    for part in range(n_parts):
-        yield np.concatenate([np.arange(cut[part], cut[part + 1]) for cut in cuts])
 
 
 def is_among(values: NDArray[Any], known: NDArray[Any]) -> NDArray[np.bool_]:
@@ -352,14 +440,14 @@ def is_among(values: NDArray[Any], known: NDArray[Any]) -> NDArray[np.bool_]:
     return found
 
 
-def judge(reports: Reports, as_of: int, open_contact_max_days: int) -> NDArray[np.int32]:
-    """The rule that each report breaks, as a place in `reports.rules`; NOTHING where it stands.
+def judge(reports: Columns, rules: Sequence[str], as_of: int, open_contact_max_days: int) -> NDArray[np.int32]:
+    """The rule that each report breaks, as a place in `rules`; NOTHING where it stands.
 
     Rule C2 as far as it needs more than the row: municipality (which may come from a residence delivery), the data
     period, and contacts that have been open for too long.
     """
     open_since = as_of - open_contact_max_days * 1440
-    later = [reports.rules.index(name) for name in LATER_RULES]
+    later = [rules.index(name) for name in LATER_RULES]
     found: NDArray[np.int32] = _judge(
         reports["rule"], reports["municipality"], reports["start_minute"], reports["end_minute"], as_of, open_since,
         *later,

@@ -15,7 +15,7 @@ import polars as pl
 from numba import njit
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, Columns
+from etl.contact import NOTHING, Columns, distinct
 from etl.parse import EPOCH
 from kpis.period import add_months
 from kpis.release import AGE_BANDS
@@ -91,11 +91,13 @@ class Grid:
         return np.where(month == NOTHING, NOTHING, cell)
 
     def months_and_municipalities(self, cell: NDArray[np.integer]) -> pl.DataFrame:
-        """Municipality and month of numbers month × municipality."""
+        """Municipality (of millions of cells: as an Enum) and month of numbers month × municipality."""
         month, municipality = np.divmod(cell, len(self.municipalities))
         return pl.DataFrame(
             {
-                "municipality_code": pl.Series(self.municipalities, dtype=pl.String).gather(municipality),
+                "municipality_code": pl.Series(self.municipalities, dtype=pl.Enum(self.municipalities)).gather(
+                    municipality
+                ),
                 "month": pl.Series(self.months, dtype=pl.Date).gather(month),
             }
         )
@@ -210,7 +212,7 @@ class Tally:
         cell, place = np.flatnonzero(holds), (np.cumsum(holds) - 1)[events["cell"]]
         kind, again = events["kind"], events["is_again"]
         counts = {name: np.bincount(place[(kind & bit) != 0], minlength=cell.size) for name, bit in MEASURES.items()}
-        persons_again = np.unique(events["person"][again].astype(np.int64) * cell.size + place[again])
+        persons_again = distinct(events["person"][again].astype(np.int64) * cell.size + place[again])
         counts["n_person"] = np.bincount(place[~again], minlength=cell.size)
         if cell.size:
             counts["n_person"] += np.bincount(persons_again % cell.size, minlength=cell.size)

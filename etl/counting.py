@@ -10,32 +10,34 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numba import njit
 from numpy.typing import NDArray
 
 from etl.contact import (
     NO_ID,
     NOTHING,
     Columns,
-    History,
     Reports,
-    Wanted,
+    Run,
+    distinct,
+    in_order_of_persons,
     is_among,
     judge,
     number_of_parts,
-    parts_of_persons,
     reported_again,
     told_twice,
 )
 from etl.count import ALL, MEASURES, Grid, LengthGrid, Tally
+from etl.parse import EPOCH
 from etl.rules import rule_values
-from etl.stay import StayRules, readmissions_of, stays_of
+from etl.stay import StayRules, in_order, readmissions_of, stays_of
 from etl.words import Both, told
 from kpis.reference import load_codelists
 
@@ -66,6 +68,7 @@ KEYS = {
     "place_admissions": ["person", "start_minute"],  # acute admissions of persons who have been on acute places
 }
 Counts = dict[str, pl.DataFrame]
+_DEATHS = ("dead", "death_minute")  # files of Standing.deaths
 STANDING = Path("build") / "standing"  # in the data folder
 
 # Code and definitions that decide what is counted: counts made by others do not stand.
@@ -84,8 +87,8 @@ class Surroundings:
         newest_minute: the latest point in time that each delivery tells of, by its number.
         deaths: persons with a known date of death, sorted, and the minute at which that day begins.
         on_places: persons who have been on a municipal acute place, sorted.
-        look_up: fills in what was delivered apart: municipality (LPR_F) and action diagnosis (LPR_F, LPR2) of reports
-            at some places.
+        look_up: gives the reports with what was delivered apart of those that are true: municipality (LPR_F) and action
+            diagnosis (LPR_F, LPR2).
     """
 
     grid: Grid
@@ -94,51 +97,74 @@ class Surroundings:
     newest_minute: NDArray[np.int64]
     deaths: tuple[NDArray[np.uint64], NDArray[np.int64]]
     on_places: NDArray[np.uint64]
-    look_up: Callable[[Reports, NDArray[np.bool_]], None]
+    look_up: Callable[[Reports, NDArray[np.bool_]], Reports]
+
+
+@dataclass(frozen=True)
+class Newest:
+    """Reports with what was delivered apart of them, and of each contact the newest.
+
+    Attributes:
+        reports: all of them.
+        is_newest: one entry a report.
+        again: as in KEYS.
+    """
+
+    reports: Reports
+    is_newest: NDArray[np.bool_]
+    again: pl.DataFrame
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of reports: `again` and `held_back` as in KEYS, and which reports stand, one entry a report.
+    """The newest reports of a part of the persons: valid contacts (columns of CONTACT), and what of them is held back.
 
-    `is_valid` is true for the newest report of a contact that breaks no rule and is not cancelled.
+    Valid is what breaks no rule and is not cancelled. `held_back`: delivery, row, rule.
     """
 
-    again: pl.DataFrame
+    contacts: Columns
     held_back: pl.DataFrame
-    is_newest: NDArray[np.bool_]
-    is_valid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Part:
     """All that happened to a part of the persons: valid contacts, their hospital stays and what followed those."""
 
-    contacts: Columns
+    judged: Judged
     stays: Columns
     is_index: NDArray[np.bool_]
     is_readmitted: NDArray[np.bool_]
 
 
-def judged(reports: Reports, around: Surroundings, as_of: int) -> Judged:
-    """Find the newest report of every contact, and what of them is held back. Fills in what was delivered apart."""
+def newest(reports: Reports, around: Surroundings) -> Newest:
+    """Find the newest report of every contact, and fill in what was delivered apart of it."""
     again = reported_again(reports, around.newest_minute)
     is_newest = np.ones(len(reports), dtype=bool)
     is_newest[again.filter(pl.col("fate") != "newest")["at"].to_numpy()] = False
-    around.look_up(reports, is_newest & (reports["rule"] == NOTHING))
-    rule = judge(reports, as_of, rule_values()["open_contact_max_days"])
-    broken = np.flatnonzero(is_newest & (rule != NOTHING))
-    held_back = pl.DataFrame(
-        {
-            "delivery": reports["delivery"][broken],
-            "row": reports["row"][broken],
-            "rule": pl.Series(reports.rules, dtype=pl.String).gather(rule[broken]),
-        }
-    )
-    is_valid = is_newest & (rule == NOTHING) & ~reports["is_cancelled"]
-    return Judged(
-        _by_file(again, around, KEYS["again"]), _by_file(held_back, around, KEYS["held_back"]), is_newest, is_valid
-    )
+    return Newest(around.look_up(reports, is_newest), is_newest, _by_file(again, around, KEYS["again"]))
+
+
+def judged(of: Newest, as_of: int) -> Iterator[Judged]:
+    """Judge the newest reports, part of the persons by part."""
+    reports, open_days = of.reports, rule_values()["open_contact_max_days"]
+    names = (*CONTACT, "is_cancelled", "rule", "delivery", "row")
+    for columns, is_newest in reports.parts(names, of.is_newest, REPORTS_A_PART):
+        rule = judge(columns, reports.rules, as_of, open_days)
+        broken = np.flatnonzero(is_newest & (rule != NOTHING))
+        held_back = pl.DataFrame(
+            {
+                "delivery": columns["delivery"][broken],
+                "row": columns["row"][broken],
+                "rule": pl.Series(reports.rules, dtype=pl.String).gather(rule[broken]),
+            }
+        )
+        at = np.flatnonzero(is_newest & (rule == NOTHING) & ~columns["is_cancelled"])
+        yield Judged({name: columns[name][at] for name in CONTACT}, held_back)
+
+
+def all_held_back(of: Newest, around: Surroundings, as_of: int) -> pl.DataFrame:
+    """What of the newest reports is held back, as in KEYS."""
+    return _by_file(pl.concat(part.held_back for part in judged(of, as_of)), around, KEYS["held_back"])
 
 
 def _by_file(rows: pl.DataFrame, around: Surroundings, keys: list[str]) -> pl.DataFrame:
@@ -147,18 +173,16 @@ def _by_file(rows: pl.DataFrame, around: Surroundings, keys: list[str]) -> pl.Da
     return rows.with_columns(sha256.alias("sha256")).group_by(keys).agg(pl.len().cast(pl.Int64).alias("n"))
 
 
-def parts(reports: Reports, is_valid: NDArray[np.bool_], around: Surroundings, as_of: int) -> Iterator[Part]:
+def parts(of: Newest, around: Surroundings, as_of: int) -> Iterator[Part]:
     """The persons part by part. Arrays as `etl.contact` and `etl.stay` say."""
     values = rule_values()
     of_stays = ("gap_minutes", "gap_includes_limit", "admission_minutes", "short_stay_minutes", "follow_up_days")
     rules = StayRules(as_of=as_of, **{name: values[name] for name in of_stays})
-    excluded = diagnosis_groups(reports.diagnoses)[values["excluded_group"]]
-    for whole in parts_of_persons(reports["person"], REPORTS_A_PART):
-        at = whole[is_valid[whole]]
-        contacts = {name: reports[name][at] for name in CONTACT}
-        physical = np.flatnonzero(contacts["is_physical"])  # rule C4
-        stays = stays_of({name: column[physical] for name, column in contacts.items()}, rules)
-        yield Part(contacts, stays, *readmissions_of(stays, excluded, around.deaths, rules))
+    excluded = diagnosis_groups(of.reports.diagnoses)[values["excluded_group"]]
+    for judged_ in judged(of, as_of):
+        physical = np.flatnonzero(judged_.contacts["is_physical"])  # rule C4
+        stays = stays_of({name: column[physical] for name, column in judged_.contacts.items()}, rules)
+        yield Part(judged_, stays, *readmissions_of(stays, excluded, around.deaths, rules))
 
 
 def diagnosis_groups(diagnoses: list[str]) -> dict[str, NDArray[np.bool_]]:
@@ -187,25 +211,28 @@ def count(
 ) -> Counts:
     """Build the stays of all reports, part by part, and count them: the tables of KEYS."""
     progress(told("stage.newest"))
-    verdict = judged(reports, around, as_of)
-    groups = diagnosis_groups(reports.diagnoses)
+    of = newest(reports, around)
+    groups = diagnosis_groups(of.reports.diagnoses)
     tally = Tally(around.grid, {group: groups[group] for group in counted_groups()[ALL + 1 :]}, around.region_of)
     steps = dict.fromkeys(ATTRITION, 0)
-    steps["reports"], steps["newest_reports"] = len(reports), int(verdict.is_newest.sum())
+    steps["reports"], steps["newest_reports"] = len(reports), int(of.is_newest.sum())
     followed = [pl.DataFrame(schema={"person": pl.UInt64, "start_minute": pl.Int64})]
+    broken = []
     n_parts = number_of_parts(len(reports), REPORTS_A_PART)
-    for number, part in enumerate(parts(reports, verdict.is_valid, around, as_of), start=1):
+    for number, part in enumerate(parts(of, around, as_of), start=1):
         progress(told("stage.stays", number=number, parts=n_parts))
-        tally.add_contacts(part.contacts, rule_values()["timely_days"])
-        tally.add_stays(part.stays, part.is_index, part.is_readmitted)
-        acute = np.flatnonzero(part.stays["is_admission"] & part.stays["is_acute"])
-        at = acute[is_among(part.stays["person"][acute], around.on_places)]
-        followed.append(pl.DataFrame({name: part.stays[name][at] for name in KEYS["place_admissions"]}))
+        contacts, stays = part.judged.contacts, part.stays
+        tally.add_contacts(contacts, rule_values()["timely_days"])
+        tally.add_stays(stays, part.is_index, part.is_readmitted)
+        acute = np.flatnonzero(stays["is_admission"] & stays["is_acute"])
+        at = acute[is_among(stays["person"][acute], around.on_places)]
+        followed.append(pl.DataFrame({name: stays[name][at] for name in KEYS["place_admissions"]}))
+        broken.append(part.judged.held_back)
         for step, n in (
-            ("valid_contacts", len(part.contacts["person"])),
-            ("physical_contacts", part.stays["n_contact"].sum()),
-            ("stays", len(part.stays["person"])),
-            ("admissions", part.stays["is_admission"].sum()),
+            ("valid_contacts", len(contacts["person"])),
+            ("physical_contacts", stays["n_contact"].sum()),
+            ("stays", len(stays["person"])),
+            ("admissions", stays["is_admission"].sum()),
             ("index_admissions", part.is_index.sum()),
             ("readmissions", part.is_readmitted.sum()),
         ):
@@ -213,17 +240,17 @@ def count(
     progress(told("stage.counts"))
     return tally.tables() | {
         "attrition": pl.DataFrame({"step": list(steps), "n": list(steps.values())}).filter(pl.col("n") != 0),
-        "again": verdict.again,
-        "held_back": verdict.held_back,
+        "again": of.again,
+        "held_back": _by_file(pl.concat(broken), around, KEYS["held_back"]),
         "place_admissions": pl.concat(followed).with_columns(n=pl.lit(1, pl.Int64)),
     }
 
 
 def cube(counts: Counts, grid: Grid) -> pl.DataFrame:
     """Counts by municipality_code, month, sex, age_from and group_id: MEASURES and n_person, true ones."""
-    table = counts["cube"].sort("group", "cell")
+    table, groups = counts["cube"].sort("group", "cell"), counted_groups()
     return grid.named(table["cell"].to_numpy()).with_columns(
-        pl.Series(counted_groups(), dtype=pl.String).gather(table["group"]).alias("group_id"),
+        pl.Series(groups, dtype=pl.Enum(groups)).gather(table["group"]).alias("group_id"),
         *(table[name].cast(pl.Int32) for name in (*MEASURES, "n_person")),
     )
 
@@ -254,7 +281,7 @@ class Standing:
         as_of: the first minute after the data they were counted for.
         decided_by: see `fingerprint`.
         ids_told_twice: sorted ids of the contacts that had been told more than once.
-        on_places: as in Surroundings.
+        on_places, deaths: as in Surroundings.
     """
 
     counts: Counts
@@ -263,6 +290,7 @@ class Standing:
     decided_by: str
     ids_told_twice: NDArray[np.int64]
     on_places: NDArray[np.uint64]
+    deaths: tuple[NDArray[np.uint64], NDArray[np.int64]]
 
     def write(self, folder: Path) -> None:
         """Keep the counts in `folder`, whole or not at all."""
@@ -271,6 +299,8 @@ class Standing:
             table.write_parquet(part / f"{name}.parquet", compression="lz4")
         np.save(part / "ids_told_twice.npy", self.ids_told_twice)
         np.save(part / "on_places.npy", self.on_places)
+        for name, values in zip(_DEATHS, self.deaths, strict=True):
+            np.save(part / f"{name}.npy", values)
         facts = {"files": sorted(self.files), "as_of": self.as_of, "decided_by": self.decided_by}
         (part / "standing.json").write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -282,8 +312,11 @@ class Standing:
         try:
             facts = json.loads((folder / "standing.json").read_text(encoding="utf-8"))
             counts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in KEYS}
-            arrays = [np.load(folder / f"{name}.npy") for name in ("ids_told_twice", "on_places")]
-            return cls(counts, frozenset(facts["files"]), facts["as_of"], facts["decided_by"], *arrays)
+            ids_told_twice, on_places, *deaths = (
+                np.load(folder / f"{name}.npy") for name in ("ids_told_twice", "on_places", *_DEATHS)
+            )
+            told = frozenset(facts["files"]), facts["as_of"], facts["decided_by"]
+            return cls(counts, *told, ids_told_twice, on_places, (deaths[0], deaths[1]))
         except (OSError, ValueError, KeyError, EOFError, pl.exceptions.PolarsError):
             return None
 
@@ -308,90 +341,170 @@ def fingerprint(around: Surroundings, other_files: list[str]) -> str:
 class Recount:
     """Counting a history again of which an earlier state stands."""
 
-    history: History
+    reports: Reports
     around: Surroundings
     as_of: int
     standing: Standing
 
     def counts(self, progress: Callable[[Both], None]) -> Counts:
-        """What stood, and the touched persons as they are now, less the touched persons as they were."""
+        """What stood, and what is touched as it is now, less what is touched as it was."""
         progress(told("stage.touched"))
-        reports = self.history.read(self._touched)
-        is_new = np.isin(reports["delivery"], self._new_files)
-        before = Surroundings(**vars(self.around) | {"on_places": self.standing.on_places})
-        then = count(reports.taken(np.flatnonzero(~is_new)), before, self.standing.as_of)
+        reports = self.reports.taken(self._touched)
+        before = replace(self.around, on_places=self.standing.on_places, deaths=self.standing.deaths)
+        then = count(reports.only(self._old_files), before, self.standing.as_of)
         now = count(reports, self.around, self.as_of, progress)
         return {name: _sum(self.standing.counts[name], now[name], then[name], keys) for name, keys in KEYS.items()}
 
     @property
     def ids_told_twice(self) -> NDArray[np.int64]:
         """Sorted ids of contacts that have been told more than once, told by what is new."""
-        told_by_old = self._links_of_old[1]
-        again = told_by_old[is_among(told_by_old, np.unique(self._new["contact_id"]))]
-        return np.unique(np.r_[self.standing.ids_told_twice, told_twice(self._new["contact_id"]), again])
+        again = self._links["contact_id"][is_among(self._links["contact_id"], self._new_ids)]
+        return distinct(np.r_[self.standing.ids_told_twice, told_twice([self._new["contact_id"]]), again])
 
     @cached_property
-    def _new_files(self) -> list[int]:
-        return [number for number, sha256 in self.around.sha256.items() if sha256 not in self.standing.files]
+    def _old_files(self) -> set[int]:
+        return {number for number, sha256 in self.around.sha256.items() if sha256 in self.standing.files}
+
+    @cached_property
+    def _old(self) -> Reports:
+        return self.reports.only(self._old_files)
 
     @cached_property
     def _new(self) -> Columns:
-        """Person and contact_id of the new reports that have an id."""
-        batches = [*self.history.only(self._new_files).batches("person", "contact_id")]
-        empty = {"person": np.empty(0, np.uint64), "contact_id": np.empty(0, np.int64)}
-        new = {name: np.concatenate([empty[name], *(batch[name] for batch in batches)]) for name in empty}
-        return {name: values[new["contact_id"] != NO_ID] for name, values in new.items()}
+        """Person, contact_id and start of the new reports."""
+        new = self.reports.only({*self.around.sha256} - self._old_files)
+        return new.at(np.arange(len(new)), ("person", "contact_id", "start_minute"))
 
     @cached_property
-    def _of_old(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
-        """Persons of old reports whom the passing of time touches; and person and id of old reports told again.
+    def _new_ids(self) -> NDArray[np.int64]:
+        ids = distinct(self._new["contact_id"])
+        return ids[ids != NO_ID]
 
-        When time has passed, it touches who has an open contact, a start that lay in the future, or an end after which
-        30 days had not passed.
+    @cached_property
+    def _links(self) -> Columns:
+        """Person and contact_id of the old reports of contacts that are told more than once."""
+        ids = distinct(np.r_[self.standing.ids_told_twice, self._new_ids])
+        return self._old.at(self._old.with_one_of("contact_id", ids), ("person", "contact_id"))
+
+    @cached_property
+    def _in_time(self) -> Columns:
+        """Person and start of the old reports that the passing of time touches.
+
+        When time has passed, it touches an open contact, a start that lay in the future, and an end after which 30
+        days had not passed.
         """
-        has_passed, as_of = self.as_of != self.standing.as_of, self.standing.as_of
+        as_of = self.standing.as_of
         watched_since = as_of - (rule_values()["follow_up_days"] + 1) * 1440
-        linked = Wanted(np.union1d(self.standing.ids_told_twice, self._new["contact_id"]))
-        touched, persons, ids = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        old = self.history.only({*self.around.sha256} - {*self._new_files})
-        for batch in old.batches("person", "contact_id", "start_minute", "end_minute"):
-            if has_passed:
-                end = batch["end_minute"]
-                is_touched = (end == NOTHING) | (end >= watched_since) | (batch["start_minute"] >= as_of)
-                touched.append(batch["person"][is_touched])
-            at = linked.places(batch["contact_id"])
-            persons.append(batch["person"][at])
-            ids.append(batch["contact_id"][at])
-        return np.concatenate(touched), np.concatenate(persons), np.concatenate(ids)
 
-    @property
-    def _links_of_old(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        return self._of_old[1:]
+        def touched(run: Run) -> NDArray[np.int64]:
+            return _in_time(run.get("start_minute"), run.get("end_minute"), watched_since, as_of)
+
+        has_passed = self.as_of != as_of
+        places = self._old.places(touched) if has_passed else np.empty(0, np.int64)
+        return self._old.at(places, ("person", "start_minute"))
 
     @cached_property
-    def _touched(self) -> NDArray[np.uint64]:
-        """The persons whose counts may differ from those that stand, sorted.
+    def _tied(self) -> NDArray[np.uint64]:
+        """The persons, sorted, all of whose reports may count otherwise than they did.
 
-        Those with something new, corrected or moved; whom the passing of time touches; and who are new on acute places.
+        Those with something corrected or moved, who are new on acute places, or whose death is told anew.
         """
+        death, minute = self.around.deaths
+        known, known_minute = self.standing.deaths
+        at = np.minimum(np.searchsorted(known, death), max(known.size - 1, 0))
+        is_known = known_minute[at] == minute if known.size else np.zeros(death.size, bool)
+        new_deaths = death[~(is_among(death, known) & is_known)]
         new_on_places = np.setdiff1d(self.around.on_places, self.standing.on_places)
-        persons = np.unique(np.r_[self._new["person"], self._of_old[0], new_on_places])
+        persons = distinct(np.r_[self._new["person"], self._in_time["person"], new_on_places, new_deaths])
         # a contact that was told of two persons ties them together
-        person, ids = self._links_of_old
-        person, ids = np.r_[person, self._new["person"]], np.r_[ids, self._new["contact_id"]]
+        person, ids = (np.r_[self._links[name], self._new[name]] for name in ("person", "contact_id"))
+        is_linked = is_among(ids, distinct(np.r_[self._links["contact_id"], told_twice([self._new["contact_id"]])]))
+        person, ids = person[is_linked], ids[is_linked]
         while True:
-            of_ids = np.unique(ids[is_among(person, persons)])
-            more = np.union1d(persons, person[is_among(ids, of_ids)])
+            of_ids = distinct(ids[is_among(person, persons)])
+            more = distinct(np.r_[persons, person[is_among(ids, of_ids)]])
             if more.size == persons.size:
-                return persons
+                break
             persons = more
+        return distinct(np.r_[new_on_places, new_deaths, person[is_among(person, persons)]])
+
+    @cached_property
+    def _touched(self) -> NDArray[np.int64]:
+        """Places of the reports that may count otherwise than they did, or that bear on such a report.
+
+        Of most persons who are touched at all that is only what is recent: a year, or years, before which the person's
+        reports lie apart by more than anything that is counted looks across.
+        """
+        person = np.r_[self._new["person"], self._in_time["person"], self._tied]
+        since = np.r_[self._new["start_minute"], self._in_time["start_minute"], np.full(self._tied.size, NOTHING)]
+        order = in_order_of_persons(person)
+        person, since = person[order], since[order]
+        first = np.flatnonzero(np.r_[np.ones(min(person.size, 1), dtype=bool), person[1:] != person[:-1]])
+        person, since = person[first], np.minimum.reduceat(since, first) if first.size else since
+        places = self.reports.with_one_of("person", person)
+        theirs = self.reports.at(places, ("person", "start_minute", "end_minute", "contact_id"))
+        end = np.where(theirs["end_minute"] == NOTHING, np.iinfo(np.int32).max, theirs["end_minute"]).astype(np.int64)
+        order, _ = in_order(theirs["person"], theirs["start_minute"], end, theirs["contact_id"])
+        values = rule_values()
+        apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
+        bears = _bears(order, theirs["person"], theirs["start_minute"], end, person, since, apart, _year_of_day())
+        return places[bears]
+
+
+@njit(cache=True)
+def _in_time(start, end, watched_since, as_of):  # type: ignore[no-untyped-def]
+    found = np.empty(len(start), np.int64)
+    n = 0
+    for at in range(len(start)):
+        if end[at] == NOTHING or end[at] >= watched_since or start[at] >= as_of:
+            found[n] = at
+            n += 1
+    return found[:n].copy()
+
+
+@cache
+def _year_of_day() -> NDArray[np.int16]:
+    """By days since 2000, for as long as minutes of 32 bits reach."""
+    days = np.datetime64(EPOCH.date()) + np.arange(2**31 // 1440 + 1)
+    return days.astype("datetime64[Y]").astype(np.int16)
+
+
+@njit(cache=True)
+def _bears(order, person, start, end, touched, since, apart, year_of_day):  # type: ignore[no-untyped-def]
+    """Which reports bear on what began at `since` or later, by their places.
+
+    Those of the stretch of years in which that lies, and all after it. Nothing that is counted looks from one stretch
+    into the other: they lie in different years, and further apart than stays or readmissions reach.
+    """
+    bears = np.ones(len(order), np.bool_)
+    number, first = -1, 0
+    reach = np.int64(0)
+    for place in range(len(order)):
+        at = order[place]
+        if place == 0 or person[at] != person[order[place - 1]]:
+            number, first = number + 1, place
+            while touched[number] != person[at]:
+                number += 1
+            reach = end[at]
+            continue
+        is_apart = start[at] > reach + apart and year_of_day[start[at] // 1440] > year_of_day[reach // 1440]
+        if is_apart and start[at] <= since[number]:
+            for earlier in range(first, place):
+                bears[order[earlier]] = False
+            first = place
+        reach = max(reach, end[at])
+    return bears
 
 
 def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     counts = [name for name in stood.columns if name not in keys]
-    less = then.with_columns(-pl.col(counts))
-    summed = pl.concat([stood, now, less], how="vertical_relaxed").group_by(keys).agg(pl.col(counts).sum())
-    return summed.filter(pl.any_horizontal(pl.col(counts) != 0)).select(stood.columns).cast(dict(stood.schema))  # type: ignore[arg-type]
+
+    def summed(*tables: pl.DataFrame) -> pl.DataFrame:
+        whole = pl.concat(tables, how="vertical_relaxed").group_by(keys).agg(pl.col(counts).sum())
+        return whole.filter(pl.any_horizontal(pl.col(counts) != 0)).select(stood.columns).cast(dict(stood.schema))  # type: ignore[arg-type]
+
+    moved = summed(now, then.with_columns(-pl.col(counts)))
+    return pl.concat([stood.join(moved, on=keys, how="anti"), summed(stood.join(moved, on=keys, how="semi"), moved)])
 
 
 def told_of(counts: Counts) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from typing import Any
 import polars as pl
 from babel.numbers import format_decimal
 
+from etl.contact import landed_reports
+from etl.land import contacts_path
 from etl.parse import EPOCH
 from etl.quarantine import mask
 from etl.words import words
@@ -165,7 +167,7 @@ class _Causes:
             facts=facts,
             touched=touched.drop("n"),
             new_kinds=frozenset(file["kind"] for file in [*added, *gone]),
-            has_contacts=all(_landed(history, f["sha256"]).exists() for f in [*old.values(), *new.values()]
+            has_contacts=all(contacts_path(history, f["sha256"]).exists() for f in [*old.values(), *new.values()]
                              if f["kind"] == "lpr_contacts"),
             changed_groups=frozenset(groups),
             is_counted_otherwise=bool(counted),
@@ -248,16 +250,20 @@ def _contacts_told(known: list[str], told: list[str], history: Path) -> pl.DataF
     `known` are the files of the earlier release; a file of it that is in `told`, too, is one that has gone. Both the
     place and month that a corrected contact had and those it has now are touched; `n` counts only the latter.
     """
-    paths = {sha256: _landed(history, sha256) for sha256 in {*known, *told}}
+    paths = {sha256: contacts_path(history, sha256) for sha256 in {*known, *told}}
     if not told or not all(path.exists() for path in paths.values()):
         return pl.DataFrame(schema=TOUCHED)
     content = pl.struct(CONTENT).alias("content")
-    new = pl.scan_parquet([paths[sha256] for sha256 in told]).select("contact_id", content).unique()
+    reports_of_told = landed_reports([(paths[sha256], 0) for sha256 in told])
+    new = reports_of_told.frame(["contact_id", *CONTENT]).select("contact_id", content).unique().lazy()
     others = [paths[sha256] for sha256 in known if sha256 not in told]
     if not others:
         new = new.with_columns(reason=pl.lit("late"))
         return _by_place(new.with_columns(is_counted=pl.lit(True)))
-    old = pl.scan_parquet(others).select("contact_id", content).join(new, on="contact_id", how="semi").unique()
+    ids = new.select(pl.col("contact_id").drop_nulls().unique().sort()).collect()["contact_id"].to_numpy()
+    reports_of_old = landed_reports([(path, 0) for path in others])
+    told_again = reports_of_old.taken(reports_of_old.with_one_of("contact_id", ids))
+    old = told_again.frame(["contact_id", *CONTENT]).select("contact_id", content).unique().lazy()
     late = new.join(old, on="contact_id", how="anti").with_columns(reason=pl.lit("late"), is_counted=pl.lit(True))
     changed = new.join(old, on=["contact_id", "content"], how="anti").join(old, on="contact_id", how="semi")
     was = old.join(changed, on="contact_id", how="semi")
@@ -283,10 +289,6 @@ def _by_place(contacts: pl.LazyFrame) -> pl.DataFrame:
         .collect()
         .match_to_schema(TOUCHED)
     )
-
-
-def _landed(history: Path, sha256: str) -> Path:
-    return history / "lpr_contacts" / f"{sha256}.parquet"
 
 
 def _population_changed(before: Release, after: Release) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from etl.disk import replace_text, sync
-from etl.land import Landed
+from etl.land import Landed, suffix_of
 
 
 @contextmanager
@@ -62,7 +62,8 @@ def settle(data_dir: Path) -> None:
 
 
 def _names(file: Landed) -> tuple[str, ...]:
-    return (f"deaths_of_contacts/{file.sha256}.parquet", f"{file.path_name}.parquet", f"{file.path_name}.json")
+    rows = f"{file.path_name}{suffix_of(file.kind)}"
+    return (f"deaths_of_contacts/{file.sha256}.parquet", rows, f"{file.path_name}.json")
 
 
 def _is_new(name: str, incoming: Path, history: Path) -> bool:

@@ -1,6 +1,7 @@
 """Landing a delivery: from a file as delivered to one typed Parquet file without clear-text persons.
 
     history/<kind>/<sha256>.parquet   rows as landed, bad ones too, with the rule they break
+    history/<kind>/<sha256>.arrow     the same of contacts, which are many: columns to be mapped into memory
     history/<kind>/<sha256>.json      what the file was and what was found in it
 
 The name is the content's hash, so landing a file again changes nothing. Nothing is decided here that depends on
@@ -18,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.contact import SCHEMA, from_frame, to_table
+from etl.contact import SCHEMA, SUFFIX, from_frame, to_batch
 from etl.delivery import BATCH_ROWS, Batch, Delivery
 from etl.file import shown
 from etl.finding import Finding, Refused
@@ -31,7 +32,6 @@ from etl.source import Column
 from etl.typed import Typed, Typing
 from etl.words import Both, together, told
 
-ROW_GROUP = 1 << 17
 TOLD_IN_SUM = "P1-outside"  # the check of the whole file says it once, with the persons left out
 AREAS = ("municipality", "area", "named_area")  # types of columns in which a former municipality may stand
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
@@ -56,8 +56,24 @@ class Landed:
 
     @property
     def path_name(self) -> str:
-        """Where in the history it lies."""
+        """Where in the history it lies, without the ending of the name."""
         return f"{self.kind}/{self.sha256}"
+
+    def path_in(self, history: Path) -> Path:
+        """The file of its rows."""
+        path = history / f"{self.path_name}.parquet"
+        return contacts_path(history, self.sha256) if self.kind == "lpr_contacts" else path
+
+
+def contacts_path(history: Path, sha256: str) -> Path:
+    """The file of landed contacts; one that an earlier version landed has an older form."""
+    path = history / "lpr_contacts" / f"{sha256}{SUFFIX}"
+    return path if path.exists() else path.with_suffix(".parquet")
+
+
+def suffix_of(kind: str) -> str:
+    """How the names of landed files of a kind end."""
+    return SUFFIX if kind == "lpr_contacts" else ".parquet"
 
 
 @dataclass
@@ -103,7 +119,7 @@ def land(
     Raises Refused where the file as a whole cannot be taken in. Interrupted, it leaves only a `.part` file.
     """
     kind = delivery.fit.source.kind
-    target = history / kind / f"{delivery.sha256}.parquet"
+    target = history / kind / f"{delivery.sha256}{suffix_of(kind)}"
     if target.exists() and target.with_suffix(".json").exists():
         return replace(_read_sidecar(target.with_suffix(".json")), file=delivery.file.name)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -124,14 +140,19 @@ def _land_into(
 ) -> Landed:
     shape = SHAPES[delivery.fit.source.kind]
     tally = _Tally()
-    is_contacts = delivery.fit.source.kind == "lpr_contacts"
-    rows, schema = (_contacts, SCHEMA) if is_contacts else (_rows, shape.arrow_schema)
-    # a history is read as often as written, and as a whole: what is quick to read beats what is small
-    texts = [name for name, dtype in shape.schema.items() if dtype == pl.String]
-    options = {"compression": "none", "use_dictionary": texts, "write_statistics": False, "store_schema": False}
-    with pq.ParquetWriter(part, schema, **options) as writer:
-        for table, n_delivered in rows(delivery, key, tally):
-            writer.write_table(table, row_group_size=ROW_GROUP)
+    rows: Iterator[tuple[pa.Table | pa.RecordBatch, int]]
+    if delivery.fit.source.kind == "lpr_contacts":
+        rows = _contacts(delivery, key, tally)
+        writer = pa.ipc.new_file(str(part), SCHEMA, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True))
+    else:
+        rows = _rows(delivery, key, tally)
+        # a history is read as often as written, and as a whole: what is quick to read beats what is small
+        texts = [name for name, dtype in shape.schema.items() if dtype == pl.String]
+        options = {"compression": "none", "use_dictionary": texts, "write_statistics": False, "store_schema": False}
+        writer = pq.ParquetWriter(part, shape.arrow_schema, **options)
+    with writer:
+        for table, n_delivered in rows:
+            writer.write(table)
             progress(n_delivered)
     if tally.rows_in == 0:
         raise Refused("D1-empty.rows")
@@ -175,20 +196,20 @@ def _landed(batch: Batch, typing: Typing, shape: Shape, tally: _Tally) -> pl.Dat
     return landed
 
 
-def _contacts(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[tuple[pa.Table, int]]:
+def _contacts(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[tuple[pa.RecordBatch, int]]:
     """As `_rows`, of contacts: plain rows in compiled passes, odd ones as all deliveries are."""
     shape, typing = SHAPES["lpr_contacts"], Typing(delivery.fit, key)
     reader, rules = PlainContacts(delivery.fit, key), dict[str, int]()
 
-    def explained(odd: list[Batch]) -> tuple[pa.Table, int]:
+    def explained(odd: list[Batch]) -> tuple[pa.RecordBatch, int]:
         rows = _landed(Batch.together(odd), typing, shape, tally).sort("person")
-        return to_table(from_frame(rows, reader.diagnoses, rules), list(reader.diagnoses), list(rules)), len(rows)
+        return to_batch(from_frame(rows, reader.diagnoses, rules), list(reader.diagnoses), list(rules)), len(rows)
 
     odd: list[Batch] = []  # until there are many: the readers take long to begin
     for batch in delivery.batches():
         plain = reader.read(batch.table)
         tally.add_plain(plain)
-        yield to_table(plain.columns, list(reader.diagnoses), []), len(plain)
+        yield to_batch(plain.columns, list(reader.diagnoses), list(rules)), len(plain)
         if plain.is_odd.any():
             odd.append(batch.part(plain.is_odd))
         if sum(map(len, odd)) >= BATCH_ROWS:
@@ -201,7 +222,8 @@ def _contacts(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[
 def landed_files(history: Path) -> list[Landed]:
     """Everything that has been landed, by kind and hash."""
     sidecars = sorted(history.glob("*/*.json"))
-    return [_read_sidecar(sidecar) for sidecar in sidecars if sidecar.with_suffix(".parquet").exists()]
+    forms = (".parquet", SUFFIX)
+    return [_read_sidecar(path) for path in sidecars if any(path.with_suffix(form).exists() for form in forms)]
 
 
 def _read_sidecar(path: Path) -> Landed:

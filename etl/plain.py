@@ -17,7 +17,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, NULLS, NUMBERS, SCHEMA, WORDS, Columns, in_order_of_persons
+from etl.contact import DTYPES, NOTHING, NULLS, NUMBERS, WORDS, Columns, in_order_of_persons
 from etl.parse import EPOCH, OPEN_END, OUTSIDE_MUNICIPALITIES, READERS, to_text, trimmed
 from etl.pseudonym import CPR_DIGITS, PseudonymKey, pseudonymise_cprs
 from etl.source import Column, Recognised
@@ -39,7 +39,6 @@ CODED: Mapping[str, tuple[str, Callable[[Any], int]]] = {
     "sex": ("sex", int),
     "municipality": ("municipality", lambda meaning: ODD if meaning in OUTSIDE_MUNICIPALITIES else int(meaning)),
 }
-DTYPES = {name: np.int32 if name in WORDS else SCHEMA.field(name).type.to_pandas_dtype() for name in (*NUMBERS, *WORDS)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Plain:
 
     columns: as `etl.contact` holds reports, in the order of persons. `diagnosis` is a place in `diagnoses`.
     is_odd: which rows of the batch are not among them.
-    deaths: person and death_date, as far as they are told.
+    deaths: person and death_date, as far as they are told, most of them once.
     has_test_persons: whether any is about a made-up person.
     """
 
@@ -107,11 +106,13 @@ class PlainContacts:
         at = np.flatnonzero(~is_odd)
         at = at[in_order_of_persons(columns["person"][at])]
         dead = at[death_day[at] != NOTHING]
-        death_date = pl.Series(death_day[dead]).cast(pl.Date)
+        person, day = columns["person"][dead], death_day[dead]
+        is_new = np.r_[np.ones(min(dead.size, 1), dtype=bool), (person[1:] != person[:-1]) | (day[1:] != day[:-1])]
+        death_date = pl.Series(day[is_new]).cast(pl.Date)
         return Plain(
             {name: values[at].astype(DTYPES[name], copy=False) for name, values in columns.items() if name in DTYPES},
             is_odd,
-            pl.DataFrame({"person": columns["person"][dead], "death_date": death_date}).unique(),
+            pl.DataFrame({"person": person[is_new], "death_date": death_date}),
             has_test_persons,
         )
 

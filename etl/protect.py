@@ -160,7 +160,7 @@ def protect_cube(
         return cube.select(columns), memory
     repeated = {group: first for group, first in same_codes(cube["group_id"].unique()).items() if group != first}
     own = cube.filter(~pl.col("group_id").is_in([*repeated]))
-    groups = in_order(own["group_id"].unique())
+    groups = in_order(own["group_id"].unique().cast(pl.String))
     at = [_positions(own[name], values) for name, values in zip(CUBE_KEYS, (groups, SEXES, AGE_BANDS), strict=True)]
     stratum = (at[0] * len(SEXES) + at[1]) * len(AGE_BANDS) + at[2]
     strata = [f"{group}|{sex}|{age}" for group, sex, age in cube_strata(groups)]
@@ -170,7 +170,7 @@ def protect_cube(
         rounded, memory = table.rounded(family, margins, protection, key, memory)
         own = own.with_columns(rounded)
     again = [
-        own.filter(pl.col("group_id") == first).with_columns(pl.lit(group).alias("group_id"))
+        own.filter(pl.col("group_id") == first).with_columns(pl.lit(group, own.schema["group_id"]).alias("group_id"))
         for group, first in repeated.items()
     ]
     kept = pl.max_horizontal(*STAYS.measures, *DISCHARGES.measures) > 0
@@ -237,7 +237,7 @@ class _Table:
             pl.col("month").dt.year().cast(pl.Int32) * 12 + pl.col("month").dt.month() - 1
         ).to_series()
         self.months = tuple(range(int(month.min()), int(month.max()) + 1))  # type: ignore[arg-type]
-        self.municipalities = tuple(counts["municipality_code"].unique().sort())
+        self.municipalities = tuple(counts["municipality_code"].unique().cast(pl.String).sort())
         self.month = month.to_numpy() - self.months[0]
         self.municipality = _positions(counts["municipality_code"], self.municipalities)
         self.stratum = stratum
@@ -340,7 +340,7 @@ def _side_by_side(counts: pl.DataFrame, family: Family) -> pl.DataFrame:
 
 def _positions(labels: pl.Series, among: Sequence[Any]) -> npt.NDArray[np.int32]:
     """Where each label stands in a sequence of all there are."""
-    if labels.dtype == pl.String:
+    if labels.dtype in (pl.String, pl.Enum):
         return labels.cast(pl.Enum(among)).to_physical().cast(pl.Int32).to_numpy()
     position = np.full(max(among) + 1, -1, np.int32)
     position[list(among)] = np.arange(len(among))

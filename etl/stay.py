@@ -42,7 +42,7 @@ def stays_of(contacts: Columns, rules: StayRules) -> Columns:
     """
     is_open = contacts["end_minute"] == NOTHING
     end = np.where(is_open, rules.as_of, contacts["end_minute"]).astype(np.int64)  # rule C3
-    order, place = _in_order(contacts["person"], contacts["start_minute"], end, contacts["contact_id"])
+    order, place = in_order(contacts["person"], contacts["start_minute"], end, contacts["contact_id"])
     start, end, is_open = contacts["start_minute"][order].astype(np.int64), end[order], is_open[order]
 
     # rule S1: a contact joins the stay when it starts at most the gap after the latest end so far
@@ -74,7 +74,7 @@ def stays_of(contacts: Columns, rules: StayRules) -> Columns:
     }
 
 
-def _in_order(
+def in_order(
     person: NDArray[np.uint64], start: NDArray[Any], end: NDArray[np.int64], contact_id: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The order by person, start, end, id; and the place of each one's person (from 0), in that order."""

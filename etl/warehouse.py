@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, History, Reports
+from etl.contact import NOTHING, Reports, Run, landed_reports, starts_by_day
 from etl.count import Grid
 from etl.counting import (
-    Judged,
+    Newest,
     Recount,
     Standing,
     Surroundings,
+    all_held_back,
     count,
     cube,
     fingerprint,
-    judged,
     lengths_of_stay,
+    newest,
     told_of,
 )
 from etl.land import Landed, landed_files
@@ -104,16 +105,11 @@ class Warehouse:
     attrition: list[dict[str, Any]]  # rows after each step from delivered reports to readmissions
     standing: Standing  # what the next build can go on from
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], history: History, span: Span | None):
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: list[Landed], reports: Reports, span: Span | None):
         self._connection = connection
         self.files = files
-        self.history = history
+        self.reports = reports  # all landed reports of contacts
         self.span = span
-
-    @cached_property
-    def reports(self) -> Reports:
-        """All landed reports of contacts."""
-        return self.history.read()
 
     @property
     def as_of(self) -> int:
@@ -168,9 +164,9 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
         files = landed_files(history)
         number_of = _make_views(connection, history, files)
         contacts = [file for file in files if file.kind == "lpr_contacts"]
-        of_contacts = History([(history / f"{file.path_name}.parquet", number_of[file.sha256]) for file in contacts])
-        span = _span(of_contacts, as_of, today or datetime.now(tz=UTC).date())
-        warehouse = Warehouse(connection, files, of_contacts, span)
+        reports = landed_reports([(file.path_in(history), number_of[file.sha256]) for file in contacts])
+        span = _span(reports, as_of, today or datetime.now(tz=UTC).date())
+        warehouse = Warehouse(connection, files, reports, span)
         _set_variables(connection, span)
         _add_reference(warehouse, span)
         yield warehouse
@@ -179,11 +175,12 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
         shutil.rmtree(spill, ignore_errors=True)
 
 
-def judge_reports(warehouse: Warehouse) -> Judged:
+def judge_reports(warehouse: Warehouse) -> Newest:
     """Find the newest report of every contact and what of them is held back, without building anything of them."""
     warehouse.run("05_small_deliveries")
-    found = judged(warehouse.reports, surroundings(warehouse), warehouse.as_of)
-    warehouse.again, warehouse.held_back = found.again, found.held_back
+    around = surroundings(warehouse)
+    found = newest(warehouse.reports, around)
+    warehouse.again, warehouse.held_back = found.again, all_held_back(found, around, warehouse.as_of)
     return found
 
 
@@ -208,32 +205,27 @@ def surroundings(warehouse: Warehouse) -> Surroundings:
         newest_minute=newest_minute,
         deaths=(death["person"].to_numpy(), (death["death_day"].to_numpy().astype(np.int64) - EPOCH_DAY) * 1440),
         on_places=on_places["person"].drop_nulls().to_numpy(),
-        look_up=lambda reports, stands: _look_up(warehouse, reports, stands),
+        look_up=lambda reports, is_true: _look_up(warehouse, reports, is_true),
     )
 
 
-def _look_up(warehouse: Warehouse, reports: Reports, stands: NDArray[np.bool_]) -> None:
+def _look_up(warehouse: Warehouse, reports: Reports, is_true: NDArray[np.bool_]) -> Reports:
     """Fill in what LPR_F and LPR2 deliver apart from contacts: the municipality, and the action diagnosis."""
     for name, others in (("municipality", "residence"), ("diagnosis", "reported_diagnosis")):
-        at = np.flatnonzero(stands & (reports[name] == NOTHING))
-        if not at.size or warehouse.query(f"select 1 from {others} limit 1").is_empty():
+        if warehouse.query(f"select 1 from {others} limit 1").is_empty():
             continue
-        asked = {key: reports[key][at] for key in ("contact_id", "person", "start_minute")}
+        lacking = reports.places(partial(_lacking, name))
+        at = lacking[is_true[lacking]]
+        asked = reports.at(at, ("contact_id", "person", "start_minute"))
         warehouse.table("asked_report", pl.DataFrame({"at": at, **asked}))
-        found = warehouse.query((SQL / f"11_{name}.sql").read_text(encoding="utf-8"))
-        if name == "diagnosis":
-            found = _with_places(found, reports)
-        reports[name][found["at"].to_numpy()] = found[name].to_numpy()
+        found = warehouse.query((SQL / f"11_{name}.sql").read_text(encoding="utf-8")).sort("at")
+        reports = reports.filled(name, found["at"].to_numpy(), found[name].to_list())
+    return reports
 
 
-def _with_places(found: pl.DataFrame, reports: Reports) -> pl.DataFrame:
-    """Codes as their places in `reports.diagnoses`, which learns those it did not hold and stays in order."""
-    diagnoses = sorted({*reports.diagnoses, *found["diagnosis"]})
-    place = {code: number for number, code in enumerate(diagnoses)}
-    moved = np.array([*(place[code] for code in reports.diagnoses), NOTHING], dtype=np.int32)
-    reports["diagnosis"][:] = moved[reports["diagnosis"]]
-    reports.diagnoses[:] = diagnoses
-    return found.with_columns(pl.col("diagnosis").replace_strict(place, return_dtype=pl.Int32))
+def _lacking(name: str, run: Run) -> NDArray[np.int64]:
+    """Places of the reports that break no rule and do not tell a column."""
+    return np.flatnonzero((run.get(name) == NOTHING) & (run.get("rule") == NOTHING))
 
 
 def fates(warehouse: Warehouse) -> dict[str, Fate]:
@@ -286,13 +278,14 @@ def build(
     files = frozenset(file.sha256 for file in warehouse.files if file.kind == "lpr_contacts")
     fits = standing and standing.decided_by == decided_by and standing.files <= files
     if standing and fits and standing.as_of <= warehouse.as_of:
-        recount = Recount(warehouse.history, around, warehouse.as_of, standing)
+        recount = Recount(warehouse.reports, around, warehouse.as_of, standing)
         counts, ids_told_twice = recount.counts(progress), recount.ids_told_twice
     else:
         progress(told("stage.history"))
         reports = warehouse.reports
         counts, ids_told_twice = count(reports, around, warehouse.as_of, progress), reports.ids_told_twice
-    warehouse.standing = Standing(counts, files, warehouse.as_of, decided_by, ids_told_twice, around.on_places)
+    told_of_all = ids_told_twice, around.on_places, around.deaths
+    warehouse.standing = Standing(counts, files, warehouse.as_of, decided_by, *told_of_all)
     warehouse.again, warehouse.held_back = counts["again"], counts["held_back"]
     warehouse.attrition = told_of(counts)
     warehouse.true_cube = cube(counts, around.grid)
@@ -378,9 +371,9 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _span(history: History, as_of: date | None, today: date) -> Span | None:
+def _span(reports: Reports, as_of: date | None, today: date) -> Span | None:
     """The delivered months, told from where contacts are: single stray dates do not stretch the data period."""
-    starts = pl.DataFrame({"n": history.starts_by_day()}).with_row_index("day").filter(pl.col("n") > 0)
+    starts = pl.DataFrame({"n": starts_by_day(reports)}).with_row_index("day").filter(pl.col("n") > 0)
     starts = starts.select((pl.lit(EPOCH.date()) + pl.duration(days="day")).cast(pl.Date).alias("day"), "n")
     by_month = (
         starts.filter(pl.col("day") <= today).group_by(month=pl.col("day").dt.truncate("1mo")).agg(pl.col("n").sum())

@@ -20,7 +20,7 @@ from kpis.evaluate import Query, evaluate
 from kpis.indicator import Indicator
 from kpis.period import Break, Period, add_months, breaks_within, periods_between
 from kpis.process import ProcessChart, month_factors, rate_chart, share_chart, xmr_chart
-from kpis.release import Release
+from kpis.release import Release, per_release
 from kpis.rounding import rounding_noise
 from kpis.trend import RateTrend, rate_trend
 from kpis.verdict import Verdicts, judge_change, judge_level
@@ -76,23 +76,33 @@ def level_dispersion(release: Release, query: Query, estimates: pl.DataFrame) ->
     municipalities = areas(release, "municipality", query.areas[0].map_id)
     if own is None or query.areas == municipalities:
         return own
-    parts = replace(query, areas=municipalities)
-    of_parts = evaluate(release, parts)
-    between = _funnel(release, parts, of_parts)
+    between, size = _between(release, replace(query, areas=municipalities))
     if between is None:
         return own
-    size = dict(zip(of_parts["area_code"], np.nan_to_num(_array(of_parts, "denominator")), strict=True))
     shares = [np.array([size[code] for code in area.municipalities]) for area in query.areas]
     carried = [float((sizes**2).sum() / sizes.sum() ** 2) if sizes.any() else 1.0 for sizes in shares]
     return replace(own, tau2=between.tau2 * np.array(carried))
+
+
+@per_release
+def _between(release: Release, query: Query) -> tuple[Dispersion | None, dict[str, float]]:
+    """Funnel of all municipalities and what each is divided by, 0 = nothing; every larger level asks for it."""
+    estimates = evaluate(release, query)
+    size = zip(estimates["area_code"], np.nan_to_num(_array(estimates, "denominator")), strict=True)
+    return _funnel(release, query, estimates), dict(size)
 
 
 def _unit(release: Release, query: Query) -> float:
     """What a dispersion's ratios (or shares) are multiplied with to stand in the unit of the indicator."""
     if query.indicator.kind != "rate":
         return float(query.indicator.per)
-    country = replace(query, areas=areas(release, "country", query.areas[0].map_id))
-    return float(_array(evaluate(release, country), "value")[0])
+    return _value_of(release, replace(query, areas=areas(release, "country", query.areas[0].map_id)))
+
+
+@per_release
+def _value_of(release: Release, query: Query) -> float:
+    """The estimate of a query of one area and one period; NaN = none."""
+    return float(_array(evaluate(release, query), "value")[0])
 
 
 def _funnel(release: Release, query: Query, estimates: pl.DataFrame) -> Dispersion | None:
@@ -181,7 +191,7 @@ def assess_change(
     provisional = estimates["is_provisional"].to_numpy().reshape(shape)
     at_risk = _array(estimates, "denominator").reshape(shape)
     if indicator.kind in ("rate", "proportion"):
-        season = _season(release, indicator, periods, phase)
+        season = _season(release, indicator, periods, tuple(phase))
         if indicator.kind == "rate":
             chart = rate_chart(events, at_risk * season, indicator.per, phase=phase, provisional=provisional)
         else:
@@ -256,7 +266,7 @@ def assess_trend(
     estimates = evaluate(release, Query(indicator, tuple(of_areas), periods))
     shape = (len(of_areas), len(periods))
     events, at_risk = (_array(estimates, name).reshape(shape) for name in ("numerator", "denominator"))
-    season = _season(release, indicator, periods, np.zeros(len(periods), dtype=np.int64))
+    season = _season(release, indicator, periods, (0,) * len(periods))
     clustered = national_clustering(release, indicator)
     trend = rate_trend(events, at_risk * season, np.arange(len(periods)) / 12, known_dispersion=clustered)
     return Trends(tuple(of_areas), start, end, crossed[-1] if crossed else None, trend)
@@ -265,11 +275,12 @@ def assess_trend(
 def seasonal_exposure(release: Release, indicator: Indicator, estimates: pl.DataFrame) -> FloatArray:
     """Denominators of monthly estimates of one area times the season of the country, NaN where there is none."""
     periods = tuple(Period(first, first, "month") for first in estimates["period_first"])
-    phase = np.array([len(breaks_within(periods[0].first, period.first)) for period in periods], dtype=np.int64)
+    phase = tuple(len(breaks_within(periods[0].first, period.first)) for period in periods)
     return _array(estimates, "denominator") * _season(release, indicator, periods, phase)
 
 
-def _season(release: Release, indicator: Indicator, periods: tuple[Period, ...], phase: IntArray) -> FloatArray:
+@per_release
+def _season(release: Release, indicator: Indicator, periods: tuple[Period, ...], phase: tuple[int, ...]) -> FloatArray:
     """[months]: by how much the month of the year lies above the year in the whole country; 1 while that is unknown.
 
     Each phase has its own, from its months that are not provisional. With fewer than 24 of them a season cannot be
@@ -281,15 +292,16 @@ def _season(release: Release, indicator: Indicator, periods: tuple[Period, ...],
     is_firm = ~whole["is_provisional"].to_numpy() & ~np.isnan(events)
     calendar = np.array([period.first.month for period in periods])
     season = np.ones(len(periods))
-    for number in np.unique(phase):
-        used = is_firm & (phase == number)
+    for number in set(phase):
+        is_of_phase = np.equal(phase, number)
+        used = is_firm & is_of_phase
         if used.sum() < MONTHS_FOR_SEASON:
             continue
         factors = month_factors(events[used], at_risk[used], calendar[used])
-        season = np.where(phase == number, np.nan_to_num(factors, nan=1.0)[calendar - 1], season)
+        season = np.where(is_of_phase, np.nan_to_num(factors, nan=1.0)[calendar - 1], season)
     return season
 
 
 def _array(estimates: pl.DataFrame, column: Literal["numerator", "denominator", "value"]) -> FloatArray:
     """A column with NaN for what is missing, as the statistics want it."""
-    return estimates[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return estimates[column].to_numpy().astype(float)  # which makes NaN of null

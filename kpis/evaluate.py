@@ -425,36 +425,43 @@ def _frame(
 ) -> pl.DataFrame:
     """The cells as rows with the columns of ESTIMATES."""
     areas = pl.DataFrame(
-        [(query.indicator.id, item.level, item.code, item.name) for item in query.areas],
-        schema=["indicator", "level", "area_code", "area_name"],
-        orient="row",
+        {
+            "indicator": [query.indicator.id] * len(query.areas),
+            "level": [item.level for item in query.areas],
+            "area_code": [item.code for item in query.areas],
+            "area_name": [item.name for item in query.areas],
+        }
     )
     provisional_from = release.date("provisional_from")
     periods = pl.DataFrame(
-        [(item.id, item.first, item.last, item.grain, item.last >= provisional_from) for item in query.periods],
-        schema=["period", "period_first", "period_last", "grain", "is_provisional"],
-        orient="row",
+        {
+            "period": [item.id for item in query.periods],
+            "period_first": [item.first for item in query.periods],
+            "period_last": [item.last for item in query.periods],
+            "grain": [item.grain for item in query.periods],
+            "is_provisional": [item.last >= provisional_from for item in query.periods],
+        }
     )
     area, period, group = (position.reshape(-1) for position in np.indices(status.shape))
-    figures = pl.DataFrame(
-        {
-            "numerator": estimate.numerator.reshape(-1),
-            "denominator": estimate.denominator.reshape(-1),
-            "value": estimate.interval.value.reshape(-1),
-            "lower": estimate.interval.lower.reshape(-1),
-            "upper": estimate.interval.upper.reshape(-1),
-            "status": status.reshape(-1),
-            "method": estimate.interval.method.reshape(-1),
-        }
-    ).with_columns(
-        pl.when(~pl.col("status").is_in(["too_uncertain", "hidden", "not_relevant", "not_received"])).then(
-            pl.col("numerator", "denominator")
-        ),
-        pl.when(pl.col("status") == "ok").then(pl.col("value", "lower", "upper").fill_nan(None)),
-    )
     groups = pl.DataFrame({"group": query.groups})
-    parts = [areas[area], periods[period], groups[group], figures, _notes()[note.reshape(-1)]]
-    return pl.concat(parts, how="horizontal").match_to_schema(ESTIMATES)
+    is_ok, is_told = status == "ok", ~np.isin(status, ("too_uncertain", "hidden", "not_relevant", "not_received"))
+
+    def known(values: npt.NDArray[Any], where: BoolArray) -> pl.Series:
+        return pl.Series(np.where(where, values, np.nan).reshape(-1), nan_to_null=True)
+
+    # Put together column by column: expressions cost more than the figures, and a page asks for hundreds of frames.
+    columns = {
+        "numerator": known(estimate.numerator, is_told).cast(pl.Int64),
+        "denominator": known(estimate.denominator, is_told),
+        "value": known(estimate.interval.value, is_ok),
+        "lower": known(estimate.interval.lower, is_ok),
+        "upper": known(estimate.interval.upper, is_ok),
+        "status": pl.Series(status.reshape(-1)),
+        "method": pl.Series(estimate.interval.method.reshape(-1)),
+    }
+    for part in (areas[area], periods[period], groups[group], _notes()[note.reshape(-1)]):
+        columns |= {column.name: column for column in part.get_columns()}
+    return pl.DataFrame({name: columns[name] for name in ESTIMATES}, schema=ESTIMATES)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from kpis.area import Area, areas
 from kpis.counts import FloatArray, IntArray
 from kpis.period import Period, months_between
 from kpis.protection import CLASSES
-from kpis.release import AGE_BANDS, Release
+from kpis.release import AGE_BANDS, Release, per_release
 
 
 def bed_days(
@@ -27,7 +27,7 @@ def bed_days(
     period touches; where a region's are not published (under ten persons), those of the country; admissions of a
     group and age class without either are left out of both arrays.
     """
-    regional, national = _lengths(release, period)
+    regional, national = _lengths(release, period.first.year, period.last.year)
     region_of = {code: region.code for region in areas(release, "region", "2024") for code in region.municipalities}
     rows = [counts.municipalities(release)[area.code] for area in municipalities]
     admissions, days = np.zeros(len(rows)), np.zeros(len(rows))
@@ -51,8 +51,9 @@ def in_period(release: Release, summed: IntArray, period: Period) -> IntArray:
     return summed[stop] - summed[start]
 
 
+@per_release
 def _lengths(
-    release: Release, period: Period
+    release: Release, first_year: int, last_year: int
 ) -> tuple[dict[tuple[str, int, str], float], dict[tuple[int, str], float]]:
     """Mean bed days per region × age class × group, and per age class × group of the country."""
     rows = release.sql(
@@ -63,8 +64,8 @@ def _lengths(
         group by all
         having sum(n_acute) > 0
         """,
-        first=period.first.year,
-        last=period.last.year,
+        first=first_year,
+        last=last_year,
     )
     regional = {(region, age, group): days / n for region, age, group, n, days in rows.iter_rows()}
     country = rows.group_by("age_from", "group_id").agg(pl.col("admissions", "days").sum())

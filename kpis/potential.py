@@ -30,7 +30,7 @@ from kpis.period import Period, breaks_within
 from kpis.price import section_238_amount
 from kpis.protection import rounding_variance
 from kpis.rates import FloatArray, StrArray
-from kpis.release import Release
+from kpis.release import Release, per_release
 from kpis.rounding import rounding_noise, scope_runs
 from kpis.scope import Scope, by_age_and_sex, single_scope, union_scope
 
@@ -217,7 +217,8 @@ class _Counted:
     variance: FloatArray  # of the count, chance and rounding together
 
 
-def _counted(release: Release, indicator: Indicator, municipalities: Sequence[Area], period: Period) -> _Counted:
+@per_release
+def _counted(release: Release, indicator: Indicator, municipalities: tuple[Area, ...], period: Period) -> _Counted:
     together = national_clustering(release, indicator)
     if indicator.numerator.definition.table == "cube":
         is_known = _why_missing(release, indicator, municipalities, period) == ""
@@ -245,7 +246,8 @@ def _counted_cube(
     return _Counted(observed, expected, people.sum(axis=1), together * expected + noise)
 
 
-def _why_missing(release: Release, indicator: Indicator, municipalities: Sequence[Area], period: Period) -> StrArray:
+@per_release
+def _why_missing(release: Release, indicator: Indicator, municipalities: tuple[Area, ...], period: Period) -> StrArray:
     """[municipalities]: "" where there is a figure; across_break, not_relevant (nothing to count) or no_estimate."""
     estimates = evaluate(release, Query(indicator, tuple(municipalities), (period,)))
     is_there, status = estimates["numerator"].is_not_null().to_numpy(), estimates["status"].to_numpy()
@@ -256,7 +258,7 @@ def _why_missing(release: Release, indicator: Indicator, municipalities: Sequenc
 
 
 def _own_best(
-    release: Release, indicator: Indicator, municipalities: Sequence[Area], period: Period, counted: _Counted
+    release: Release, indicator: Indicator, municipalities: tuple[Area, ...], period: Period, counted: _Counted
 ) -> Potential | None:
     """Against the own windows of the same length before the period, back to the newest break; None without any."""
     first = counts.months(release)[0]

@@ -1,5 +1,6 @@
 """What days in hospital cost a municipality after the patient was ready for discharge (Sundhedsloven § 238)."""
 
+import functools
 from typing import NamedTuple
 
 import polars as pl
@@ -20,6 +21,12 @@ def section_238_amount(days: float) -> Amount:
 
     Least: as if all were the first days of a stay; most: as if all came after them. Source: `section_238_prices`.
     """
+    one = _of_one_day()
+    return Amount(days * one.least, days * one.most, one.price_year)
+
+
+@functools.cache
+def _of_one_day() -> Amount:
     prices = section_238_prices()
     year = int(prices["price_year"].max())  # type: ignore[arg-type]
     newest = prices.filter(pl.col("price_year") == year)
@@ -31,4 +38,4 @@ def section_238_amount(days: float) -> Amount:
         )
         for day in sorted(set(newest["first_day"]))
     ]
-    return Amount(days * min(by_day), days * max(by_day), year)
+    return Amount(min(by_day), max(by_day), year)

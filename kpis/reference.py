@@ -13,6 +13,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import combinations
@@ -179,6 +180,7 @@ def normalise_municipality(text: str | int) -> str:
     return re.sub(r" (?:regions)?kommune$| municipality$", "", words)
 
 
+@cache
 def municipality_spellings(folder: Path = FOLDER) -> dict[str, str]:
     """Normalised spelling → municipality code, for codes, names of today and the variants met in files.
 

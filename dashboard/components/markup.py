@@ -50,7 +50,7 @@ class Markup(Component):
     available_wildcard_properties: list[str] = []  # noqa: RUF012
 
     def __init__(self, markup: str) -> None:
-        super().__init__(markup=markup)
+        self.markup = markup  # as in components.svg: every answer has one
 
 
 class Input(Component):
@@ -89,8 +89,8 @@ def _write(part: Any, pieces: list[str]) -> None:
     elif isinstance(part, str):
         pieces.append(escape(part, quote=False))
     elif isinstance(part, Svg):
-        cls = f' class="{escape(part.className)}"' if part.className else ""  # type: ignore[attr-defined]
-        pieces.append(f"<span{cls}>{part.markup}</span>")  # type: ignore[attr-defined]
+        cls = f' class="{escape(part.className)}"' if part.className else ""
+        pieces.append(f"<span{cls}>{part.markup}</span>")
     elif isinstance(part, Component):
         tag = part._type.lower()
         pieces.append(f"<{tag}{_attributes(vars(part))}>")

@@ -1,7 +1,5 @@
 """Inline SVG as a component; Dash's own HTML components have none. ``components.markup`` writes it."""
 
-from typing import Any
-
 from dash.development.base_component import Component
 
 from dashboard.figures.numbers import Numbers
@@ -16,7 +14,7 @@ class Svg(Component):
 
     _namespace = "naerblik"
     _type = "Svg"
-    _prop_names = ["id", "markup", "className", "numbers"]  # noqa: RUF012 – the name and type Dash reads
+    _prop_names = ["markup", "className", "numbers"]  # noqa: RUF012 – the name and type Dash reads
     _valid_wildcard_attributes: list[str] = []  # noqa: RUF012
     available_properties = _prop_names
     available_wildcard_properties: list[str] = []  # noqa: RUF012
@@ -26,6 +24,7 @@ class Svg(Component):
         markup: str,
         className: str = "",  # noqa: N803 – as all Dash components
         numbers: Numbers | None = None,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(markup=markup, className=className, numbers=numbers, **kwargs)
+        # Not Dash's own, which for each argument looks all over the disk for a module named as the namespace: drawings
+        # are what a page has most of, and these arguments need no check.
+        self.markup, self.className, self.numbers = markup, className, numbers

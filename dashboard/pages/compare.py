@@ -232,12 +232,11 @@ def _apart(shown: Comparison, words: Words) -> list[Any]:
     if not shown.verdicts:
         return []
     told: list[Any] = []
+    judged = [
+        (name, shown.verdicts[code].verdict) for name, code in shown.peers.select("area_name", "area_code").iter_rows()
+    ]
     for entry in VOCABULARY:
-        names = [
-            row["area_name"]
-            for row in shown.peers.iter_rows(named=True)
-            if entry.colour not in _PALE and shown.verdicts[row["area_code"]].verdict == entry.id
-        ]
+        names = [name for name, verdict in judged if entry.colour not in _PALE and verdict == entry.id]
         if names:
             listed = words.listing(names[:MOST_NAMES]) + (
                 words("compare.and_more", count=len(names) - MOST_NAMES) if len(names) > MOST_NAMES else ""
@@ -448,7 +447,7 @@ def _table_row(row: Estimate, kind: str, shown: Comparison, words: Words, name: 
 
 def _controls(selection: Selection, release: Release, known: Catalogue, shown: Comparison, words: Words) -> html.Div:
     def to(**changes: Any) -> str:
-        return replace(selection, **changes).to_url()
+        return selection.but(**changes).to_url()
 
     indicators = [
         Option(item.texts(selection.lang).short_name, to(indicator=item.id), item.id == shown.indicator.id)
@@ -484,7 +483,7 @@ def _controls(selection: Selection, release: Release, known: Catalogue, shown: C
 
 def _more_choices(selection: Selection, release: Release, shown: Comparison, words: Words) -> list[Any]:
     def to(**changes: Any) -> str:
-        return replace(selection, **changes).to_url()
+        return selection.but(**changes).to_url()
 
     level_options = [
         Option(
@@ -528,7 +527,7 @@ def _own_list(selection: Selection, known: Catalogue, shown: Comparison, words: 
     """Return every municipality as a link that puts it into the reader's own group, or takes it out again."""
 
     def to(members: set[str]) -> str:
-        return replace(selection, members=tuple(sorted(members)), group=None).to_url()
+        return selection.but(members=tuple(sorted(members)), group=None).to_url()
 
     chosen, municipalities = set(selection.members), known.areas[selection.map, "municipality"]
     links: list[Any] = [

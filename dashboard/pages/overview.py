@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import polars as pl
 from dash import html
 
 from dashboard import files, sentence
@@ -42,12 +41,12 @@ from dashboard.readings import (
 )
 from dashboard.selection import COUNTRY, Catalogue, Page, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words
-from kpis.area import Area, levels
+from kpis.area import Area, Map, levels
 from kpis.export import Format
-from kpis.indicator import FOCUS_AREAS, Indicator, Texts, load_indicators
+from kpis.indicator import FOCUS_AREAS, Indicator, Language, Texts, find_indicator, load_indicators
 from kpis.period import Period
 from kpis.potential import words as potential_words
-from kpis.release import Release
+from kpis.release import Release, per_release
 from kpis.verdict import BY_ID
 
 MOST_ROWS = 6
@@ -354,9 +353,9 @@ def _strip(line: Line, scope: _Scope) -> Any:
 def _spark(line: Line, scope: _Scope) -> Any:
     words = scope.words
     months = _process(line.indicator, scope).months
-    if months.drop_nulls("adjusted").height < 2:
+    if months["adjusted"].count() < 2:
         return html.Span(words("spark.empty"), className="missing small")
-    signals = months.filter(pl.col("signal") != "none")["month"]
+    signals = [month for month, signal in months.select("month", "signal").iter_rows() if signal != "none"]
     told = (
         words("spark.signals", count=len(signals), last=words.month(signals[-1]))
         if len(signals)
@@ -538,7 +537,7 @@ def _numbers(lines: list[Line], scope: _Scope) -> html.Details:
 
 
 def _numbers_table(lines: list[Line], scope: _Scope, has_files: bool = False) -> html.Div:
-    words = scope.words
+    words, files_of = scope.words, (scope.peer_level, scope.selection.map, scope.words.lang)
     rows = [
         Row(
             [
@@ -551,7 +550,7 @@ def _numbers_table(lines: list[Line], scope: _Scope, has_files: bool = False) ->
                 *([sentence.value_text(line.group, line.digits, words)] if line.group else []),
                 sentence.value_text(line.country, line.digits, words),
                 verdict_text(line.verdict.verdict, words),
-                *([_files(line, scope)] if has_files else []),
+                *([_files(scope.release, line.indicator.id, *files_of)] if has_files else []),
             ],
         )
         for line in lines
@@ -602,25 +601,19 @@ def _month_text(month: dict[str, Any], line: Line, words: Words) -> str:
     return f"{counted} ({words.number(month['adjusted'], line.own_digits)})"
 
 
-def _files(line: Line, scope: _Scope) -> Tag:
-    """Return links to what the row and its drawings show: the period in both formats, and the months."""
-    words = scope.words
-    months = process_months(scope.release)
+@per_release
+def _files(release: Release, indicator_id: str, level: str, map_id: Map, lang: Language) -> Tag:
+    """Return links to what a row and its drawings show: the period in both formats, and the months."""
+    words, indicator, months = load_words(lang), find_indicator(indicator_id), process_months(release)
+    period = latest_period(release, indicator_id)
     offered: list[tuple[str, Format, tuple[Period, ...], bool]] = [
-        *(
-            (name, kind, (scope.period_of(line.indicator),), line.indicator.can_be_standardised)
-            for kind, name in files.KINDS.items()
-        ),
+        *((name, kind, (period,), indicator.can_be_standardised) for kind, name in files.KINDS.items()),
         (words("overview.months", count=len(months)), "parquet", months, False),
     ]
     links: list[Any] = []
     for name, kind, periods, standardised in offered:
-        href = files.address(
-            scope.release,
-            *(line.indicator.id, kind, scope.peer_level, periods, standardised),
-            *(scope.selection.map, words.lang),
-        )
-        label = words("figure.files_of", name=line.texts.short_name, format=name)
+        href = files.address(release, indicator_id, kind, level, periods, standardised, map_id, lang)
+        label = words("figure.files_of", name=indicator.texts(lang).short_name, format=name)
         links += [" ", Tag("a", name, href=href, download="", **aria(label=label))]
     return Tag("span", links[1:])
 

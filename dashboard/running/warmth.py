@@ -16,12 +16,14 @@ from dashboard.readings import (
     level_rows,
     level_verdicts,
 )
+from dashboard.running.readers import let_readers_first
 from dashboard.view import draw
 from kpis.area import MAPS, Map, levels, map_of
 from kpis.indicator import load_indicators
 from kpis.release import Release, ReleaseError, current_release, release_before
 
 _LOOK_SECONDS = 5.0
+_PATIENCE_SECONDS = 0.1  # a server that is asked all the time is warm at last, too
 _DRAWN = ("/", "/land/taeppe", "/potentiale", "/akutpladser", "/effekt", "/data")  # of which there is one for everybody
 _FIRST_LEVELS = ("municipality", "country")
 _log = logging.getLogger(__name__)
@@ -49,17 +51,20 @@ def warm(release: Release) -> None:
         before = release_before(release)
         if before is not None:
             for indicator in first + others:
+                let_readers_first(_PATIENCE_SECONDS)
                 level_changes(before, indicator, "municipality", map_id)
                 level_rows(before, indicator, "municipality", map_id, latest_period(before), True)
     goal_progress(release)
 
 
 def _warm_level(release: Release, indicator: str, level: str, map_id: Map, is_first: bool) -> None:
+    let_readers_first(_PATIENCE_SECONDS)
     period = latest_period(release, indicator)
     asked = (indicator, level, map_id, period, True)
     level_rows(release, *asked)
     level_verdicts(release, *asked)
     level_changes(release, indicator, level, map_id)
+    let_readers_first(_PATIENCE_SECONDS)
     if is_first or level in _FIRST_LEVELS:
         level_potentials(release, indicator, level, map_id, period, "best_fifth", 1.0)
     if is_first:

@@ -252,3 +252,9 @@ def test_an_own_list_goes_before_a_group_and_is_written_in_one_order() -> None:
     selection, notices = Selection.from_url("/sammenlign/readmissions_30d", query, KNOWN)
     assert selection.to_url() == "/sammenlign/readmissions_30d?kommuner=hjoerring,laesoe"
     assert notices == []
+
+
+def test_a_selection_with_other_values_is_as_if_it_had_been_made_so() -> None:
+    start = Selection(page="compare", area=area_ref(HJOERRING), view="funnel")
+    assert start.but(area=None, crude=True) == replace(start, area=None, crude=True)
+    assert start == Selection(page="compare", area=area_ref(HJOERRING), view="funnel"), "which is left as it was"

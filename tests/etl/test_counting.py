@@ -1,7 +1,7 @@
 """Counting only the persons whom something touches gives what counting everything gives."""
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,31 +10,34 @@ from warehouse_of import contact, minute, write_history
 
 from etl.counting import KEYS, Standing
 from etl.land import empty_history
+from etl.parse import EPOCH
 from etl.warehouse import build, open_warehouse
 
 DAY = 1440
 MONTHS = [date(2024, month, 1) for month in (4, 5, 6, 7)]  # `as_of` of one delivery after the other
-FIRST = minute("2024-01-01 00:00")
+FIRST = minute("2021-01-01 00:00")
+FEW = [3, 17, 2**40, 2**62, 2**63 + 5, 2**64 - 9]
+MANY = [*FEW, *range(2**50, 2**64, 2**58)]
 POPULATION = {
     "municipality": "0101", "quarter": date(2024, 1, 1), "sex": 1, "age_first": 70, "age_last": 70, "age_from": 70,
     "persons": 1, "row": 1, "rule": None,
 }  # fmt: skip
 
 
-def reports(chance: random.Random, until: int, told: list[dict]) -> list[dict]:
+def reports(chance: random.Random, until: int, told: list[dict], persons: list[int] = FEW) -> list[dict]:
     """What is reported up to a time: new contacts, some open or in the future, and corrections of old ones."""
     rows = []
-    for _ in range(chance.randint(5, 25)):
-        known = chance.choice(told) if told and chance.random() < 0.3 else None
+    for _ in range(chance.randint(5, 25) * len(persons) // len(FEW)):
+        known = chance.choice(told) if told and chance.random() < (0.3 if persons is FEW else 0.03) else None
         if known is not None and chance.random() < 0.3:
             rows.append(known)  # word for word
             continue
-        start = FIRST + chance.randrange(0, until - FIRST + 3 * DAY, 60)
+        start = chance.randrange(chance.choice([FIRST, until - 60 * DAY]), until + 3 * DAY, 60)
         end = None if chance.random() < 0.15 else start + chance.choice([60, 700, 720, 1500, 9000])
         rows.append(
             contact(
-                known["contact_id"] if known else len(told) + len(rows) + 1,
-                chance.choice([3, 17, 2**40, 2**62, 2**63 + 5, 2**64 - 9]),
+                known["contact_id"] if known else chance.choice([len(told) + len(rows) + 1] * 19 + [None]),
+                chance.choice(persons),
                 start,
                 end,
                 reported=until + len(rows),
@@ -45,6 +48,7 @@ def reports(chance: random.Random, until: int, told: list[dict]) -> list[dict]:
                 diagnosis=chance.choice(["DJ449", "DS720", "DC509", None]),
                 rule=chance.choice([None] * 9 + ["C2-age"]),
             )
+            | {"row": len(rows) + 1}
         )
     return rows
 
@@ -57,14 +61,28 @@ def place_stay(chance: random.Random, number: int, until: int) -> dict:
     }  # fmt: skip
 
 
+def write_deaths(history: Path, rows: list[dict], name: str) -> None:
+    """As contacts tell them: persons who died some hours or days after a contact began."""
+    days = [
+        EPOCH.date() + timedelta(minutes=row["start_minute"] + 2 * DAY * (number % 3))
+        for number, row in enumerate(rows)
+    ]
+    deaths = pl.DataFrame(
+        {"person": [row["person"] for row in rows], "death_date": days},
+        schema={"person": pl.UInt64, "death_date": pl.Date},
+    )
+    deaths.write_parquet(history / "deaths_of_contacts" / f"{name}.parquet")
+
+
 def counts_of(history: Path, as_of: date, standing: Standing | None) -> Standing:
     with open_warehouse(history, as_of=as_of) as warehouse:
         build(warehouse, standing=standing)
         return warehouse.standing
 
 
+@pytest.mark.parametrize("persons", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("seed", range(12))
-def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, tmp_path: Path) -> None:
+def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, persons: list[int], tmp_path: Path) -> None:
     chance = random.Random(seed)
     write_history(tmp_path, "population", [POPULATION], name="b" * 64)
     empty_history(tmp_path)
@@ -72,9 +90,11 @@ def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, tmp_path: Path) -
     standing = None
     for step, as_of in enumerate(MONTHS):
         until = minute(f"{as_of} 00:00")
-        rows = reports(chance, until, told)
+        rows = reports(chance, until, told, persons)
         told += rows
-        write_history(tmp_path, "lpr_contacts", rows, name=f"{chance.randrange(10**9)}".ljust(64, "0"))
+        name = f"{chance.randrange(10**9)}".ljust(64, "0")
+        write_history(tmp_path, "lpr_contacts", rows, name=name)
+        write_deaths(tmp_path, chance.sample(rows, len(rows) // 5), name)
         if chance.random() < 0.6:
             stays = [place_stay(chance, 10 * step + number, until) for number in range(3)]
             write_history(tmp_path, "acute_place_stays", stays, name=f"{step}".ljust(64, "a"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etl.contact import NUMBERS, WORDS, landed_reports
 from etl.delivery import open_delivery
 from etl.file import find_files
 from etl.finding import Refused
@@ -50,7 +51,7 @@ def landed(folder: Path, file: Path) -> dict:
         known = land(open_delivery(found), folder, KEY)
     except Refused as refused:
         return {"refused": [finding.en for finding in refused.findings]}
-    rows = pl.read_parquet(folder / f"{known.path_name}.parquet").sort("row")
+    rows = landed_reports([(known.path_in(folder), 0)]).frame([*NUMBERS, *WORDS]).sort("row")
     sidecar = json.loads((folder / f"{known.path_name}.json").read_text(encoding="utf-8"))
     deaths = pl.read_parquet(folder / "deaths_of_contacts" / f"{known.sha256}.parquet")
     return {"rows": rows.to_dicts(), "known": sidecar, "deaths": deaths.sort("person", "death_date").to_dicts()}
@@ -82,7 +83,9 @@ def differing(one: dict, other: dict) -> list:
 
 
 def listed(part: dict | list) -> list:
-    return list(part.items()) if isinstance(part, dict) else [pair for row in part for pair in row.items()]
+    if isinstance(part, dict):
+        return list(part.items())
+    return [pair for row in part for pair in (row.items() if isinstance(row, dict) else [row])]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -183,10 +183,10 @@ def test_nothing_published_is_said_plainly(tmp_path: Path) -> None:
 
 def joining(data: Path, current_before: str | None) -> Path:
     """A data folder whose load was cut off while a file joined the history; returns the file."""
-    landed = data / "build" / "history" / "lpr_contacts" / "abc.parquet"
+    landed = data / "build" / "history" / "lpr_contacts" / "abc.arrow"
     landed.parent.mkdir(parents=True)
     landed.touch()
-    told = {"names": ["lpr_contacts/abc.parquet"], "current_before": current_before}
+    told = {"names": ["lpr_contacts/abc.arrow"], "current_before": current_before}
     (data / "build" / "joining.json").write_text(json.dumps(told))
     return landed
 

@@ -26,6 +26,7 @@ from deliveries import (
 )
 from oracle import stays_of_person
 
+from etl.contact import NUMBERS, WORDS, landed_reports
 from etl.delivery import open_delivery
 from etl.file import find_files
 from etl.finding import Refused
@@ -48,8 +49,13 @@ def land_one(path: Path) -> tuple[Landed, pl.DataFrame]:
     """What one path lands as, over all its files, without row numbers (they differ between formats)."""
     history = path.parent / f"history of {path.name}"
     landed = [land(open_delivery(file), history, KEY) for file in find_files([path])]
-    rows = pl.concat([pl.read_parquet(history / f"{file.path_name}.parquet") for file in landed])
+    rows = pl.concat([rows_of(file, history) for file in landed])
     return landed[0], rows.drop("row").sort(rows.columns[0])
+
+
+def rows_of(file: Landed, history: Path) -> pl.DataFrame:
+    path = file.path_in(history)
+    return landed_reports([(path, 0)]).frame([*NUMBERS, *WORDS]) if path.suffix == ".arrow" else pl.read_parquet(path)
 
 
 def check_one(path: Path) -> FileReport:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from etl.contact import SCHEMA, from_frame, to_batch
 from etl.counting import parts
 from etl.land import empty_history
 from etl.parse import EPOCH
@@ -68,10 +70,10 @@ def warehouse_of(
 def stays_in(warehouse: Warehouse) -> pl.DataFrame:
     """The columns of STAY, sorted by person and start; is_readmitted is null where the stay is no index admission."""
     frames = []
-    is_valid = judge_reports(warehouse).is_valid
-    for part in parts(warehouse.reports, is_valid, surroundings(warehouse), warehouse.as_of):
+    newest = judge_reports(warehouse)
+    for part in parts(newest, surroundings(warehouse), warehouse.as_of):
         columns = part.stays | {"is_index": part.is_index, "is_readmitted": part.is_readmitted}
-        code = pl.Series([*warehouse.reports.diagnoses, None], dtype=pl.String)
+        code = pl.Series([*newest.reports.diagnoses, None], dtype=pl.String)
         frame = pl.DataFrame(columns).with_columns(
             code.gather(np.where(columns["diagnosis"] < 0, len(code) - 1, columns["diagnosis"])).alias("diagnosis"),
             pl.when("is_index").then("is_readmitted").alias("is_readmitted"),
@@ -85,9 +87,22 @@ def write_history(folder: Path, kind: str, rows: list[dict], name: str = "a" * 6
     if not rows:
         return
     (folder / kind).mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=SHAPES[kind].schema).write_parquet(folder / kind / f"{name}.parquet")
+    frame = pl.DataFrame(rows, schema=SHAPES[kind].schema)
+    if kind == "lpr_contacts":
+        write_contacts(folder / kind / f"{name}.arrow", frame)
+    else:
+        frame.write_parquet(folder / kind / f"{name}.parquet")
     sidecar = {
         "file": "test", "sha256": name, "kind": kind, "source": "test", "rows_in": len(rows), "rows_malformed": 0,
         "rows_total": 0, "faults_by_rule": {}, "findings": [], "newest_minute": 0, "has_test_persons": True, "key_id": "",
     }  # fmt: skip
     (folder / kind / f"{name}.json").write_text(json.dumps(sidecar), encoding="utf-8")
+
+
+def write_contacts(path: Path, frame: pl.DataFrame) -> None:
+    """Land contacts in two batches, so that the second one knows words that the first did not."""
+    diagnoses, rules = dict[str, int](), dict[str, int]()
+    with pa.ipc.new_file(str(path), SCHEMA, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)) as writer:
+        for some in (frame[: len(frame) // 2], frame[len(frame) // 2 :]):
+            columns = from_frame(some.sort("person"), diagnoses, rules)
+            writer.write(to_batch(columns, list(diagnoses), list(rules)))

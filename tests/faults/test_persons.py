@@ -12,6 +12,7 @@ from deliveries import contact_line, month_of_contacts, write_contacts, write_fo
 
 import etl.warehouse
 from etl.__main__ import main
+from etl.contact import landed_reports
 from etl.load import Silent, check, load
 from kpis.__main__ import main as export_main
 from tests.faults.runs import IS_FULL, nursery
@@ -139,15 +140,14 @@ def test_after_kill(tmp_path: Path, scratch: Path, process: subprocess.Popen) ->
 
 def test_what_a_killed_check_leaves_cannot_be_turned_back(tmp_path: Path, scratch: Path) -> None:
     """Person keys of a check are made by a key of its own that is nowhere written: two checks share no number."""
-    import polars as pl
-
     write_folder(tmp_path / "in")
     seen: list[set[int]] = []
 
     class Looking(Silent):
         def stage(self, name: str, total: int | None = None) -> None:
-            for path in scratch.rglob("lpr_contacts/*.parquet"):
-                seen[-1].update(pl.read_parquet(path)["person"].to_list())
+            for path in scratch.rglob("lpr_contacts/*.arrow"):
+                for run in landed_reports([(path, 0)]).runs:
+                    seen[-1].update(run.get("person").tolist())
 
     for _ in range(2):
         seen.append(set())

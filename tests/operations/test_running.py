@@ -150,6 +150,28 @@ def test_a_hang_up_signal_reloads_without_a_failure(country, tmp_path) -> None:
         assert server.get("/data", Host="two.example").status == 200
 
 
+def test_workers_share_what_is_drawn_until_a_reload_or_the_end(country, tmp_path) -> None:
+    """New workers may draw otherwise; nothing is left behind."""
+
+    def shared() -> set[str]:
+        return {str(file.relative_to(tmp_path)) for file in tmp_path.glob("naerblik-views-*/*/*")}
+
+    with serving(country, "--workers", "2", environment={"TMPDIR": str(tmp_path)}) as server:
+        old = set(server.workers())
+        for _ in range(8):
+            server.view("/k/hjoerring")
+        first = shared()
+        assert first
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: not old & set(server.workers()), server.process)
+        server.view("/k/hjoerring")
+        wait_for(shared, server.process)
+        assert not first & shared()
+        (folder,) = tmp_path.glob("naerblik-views-*")
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert list(tmp_path.glob("naerblik-*/")) == []
+
+
 def test_settings_that_went_wrong_do_not_stop_a_running_server(country, tmp_path) -> None:
     settings = tmp_path / "naerblik.toml"
     settings.write_text('public_address = "https://one.example"')

@@ -9,6 +9,7 @@ outlives a process adds one more.
 | 1 | a release without the tables welfare and baseline; findings in one language (`message`) |
 | 2 | the tables of today; findings in one language |
 | 3 | findings in both languages, the rounding's memory (`build/protection`), what is standing between loads |
+| 4 | the tables of today; contacts landed as Parquet, as in all before it |
 """
 
 import tarfile
