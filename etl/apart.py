@@ -79,7 +79,7 @@ def _sheets(content: bytes) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "is_visible": sheet.visible == "visible",
-                "columns": [column.to_list() for column in sheet.to_polars()],
+                "columns": [column.to_pylist() for column in sheet.to_arrow().columns],
                 "formulas_without_value": _empty_formulas(archive, parts.get(name, "")),
             }
         )

@@ -96,9 +96,10 @@ def _balance(cells, margins, nesting, sizes, first, lowest, highest, base):  # t
     n_places, n_groups = nesting.place.max() + 1, len(nesting.wholes)
     at_least = np.zeros((margins.area.shape[1] * n_places, n_groups, k), np.int32)  # what parts tell of their wholes
     published = np.zeros((n, k), np.int32)
+    rest = cells.counted % base
     before_low, before_high = lowest.copy(), highest.copy()
-    is_busy = _busy(cells, margins, levels, lowest, highest, base)
-    sums, moved = np.empty(len(margins.weight), np.int64), np.empty(k, np.int32)
+    is_busy = _busy(cells, rest, margins, levels, lowest, highest, base)
+    sums, moved, mean_error = np.empty(len(margins.weight), np.int64), np.empty(k, np.int32), np.empty(k)
     for turn in range(TURNS):
         for segment in range(len(cells.segments) - 1):
             start, stop = cells.segments[segment], cells.segments[segment + 1]
@@ -107,7 +108,7 @@ def _balance(cells, margins, nesting, sizes, first, lowest, highest, base):  # t
                 if turn == 0:
                     for row in range(start, stop):
                         for j in range(k):
-                            published[row, j] = base * ((cells.counted[row, j] + lowest[row]) // base)
+                            published[row, j] = _rounded(cells.counted[row, j], rest[row, j], lowest[row], base)
                 continue
             for are_free in (False, True):  # what is decided first, so that the others can make up for it
                 for row in range(start, stop):
@@ -117,18 +118,20 @@ def _balance(cells, margins, nesting, sizes, first, lowest, highest, base):  # t
                     place = municipality * n_places + nesting.place[stratum]
                     for j in range(k):  # a whole leaves room for what is known of its parts
                         needed = at_least[place, group, j] + FEASIBLE - base
-                        while low < base - 1 and base * ((cells.counted[row, j] + low) // base) < needed:
+                        while low < base - 1 and _rounded(cells.counted[row, j], rest[row, j], low, base) < needed:
                             low += 1
                     high = max(low, high)
-                    if _differ(cells.counted[row], low, high, base) != are_free:
+                    if _differ(rest, row, low, high, base) != are_free:
                         continue
                     if are_free:
                         _find_sums(margins, sizes, first, month, municipality, stratum, sums)
-                        low, high = _narrowed(cells, margins, row, low, high, error, sums, published[row], turn, base)
+                        low, high = _narrowed(
+                            cells, margins, row, rest, low, high, error, sums, mean_error, published, turn, base
+                        )
                     lowest[row], highest[row] = low, high
                     is_moved = False
                     for j in range(k):
-                        new = base * ((cells.counted[row, j] + low) // base)
+                        new = _rounded(cells.counted[row, j], rest[row, j], low, base)
                         moved[j] = new - (published[row, j] if turn > 0 else cells.true[row, j])
                         published[row, j] = new
                         is_moved |= moved[j] != 0
@@ -150,7 +153,7 @@ def _balance(cells, margins, nesting, sizes, first, lowest, highest, base):  # t
     return published
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _find_sums(margins, sizes, first, month, municipality, stratum, sums):  # type: ignore[no-untyped-def]
     """Positions among all errors of the sums that a cell is part of; −1 where a family does not count it."""
     for f in range(len(sums)):
@@ -159,14 +162,14 @@ def _find_sums(margins, sizes, first, month, municipality, stratum, sums):  # ty
         sums[f] = first[f] + area * sizes[f, 1] + kind if kind >= 0 else -1
 
 
-@njit(cache=True)
-def _narrowed(cells, margins, row, low, high, error, sums, published, turn, base):  # type: ignore[no-untyped-def]
+@njit(cache=True, inline="always")
+def _narrowed(cells, margins, row, rest, low, high, error, sums, mean_error, published, turn, base):  # type: ignore[no-untyped-def]
     """The thresholds from `low` to `high` that leave the weighted squared errors of a cell's sums smallest.
 
     They all publish the same. From the second turn on the sums hold the cell's own error already.
     """
     k = cells.true.shape[1]
-    mean_error = np.zeros(k)
+    mean_error[:] = 0
     weight = 0.0
     for f in range(len(sums)):
         if sums[f] >= 0:
@@ -176,36 +179,41 @@ def _narrowed(cells, margins, row, low, high, error, sums, published, turn, base
     for j in range(k):
         mean_error[j] = mean_error[j] / weight + base * cells.chance[row]
         if turn > 0:
-            mean_error[j] -= published[j] - cells.true[row, j]
+            mean_error[j] -= published[row, j] - cells.true[row, j]
     best, chosen = np.inf, low
     for d in range(low, high + 1):
         cost = 0.0
         for j in range(k):
             if cells.counted[row, j] > 0:
-                off = base * ((cells.counted[row, j] + d) // base) - cells.true[row, j]
+                off = _rounded(cells.counted[row, j], rest[row, j], d, base) - cells.true[row, j]
                 cost += margins.worth[j] * off * (2 * mean_error[j] + off)
         if cost < best:
             best, chosen = cost, d
     for j in range(k):
-        rest = cells.counted[row, j] % base
-        if rest + chosen >= base:
-            low = max(low, base - rest)
+        if rest[row, j] + chosen >= base:
+            low = max(low, base - rest[row, j])
         else:
-            high = min(high, base - 1 - rest)
+            high = min(high, base - 1 - rest[row, j])
     return low, high
 
 
-@njit(cache=True)
-def _differ(counted, low, high, base):  # type: ignore[no-untyped-def]
-    """Whether thresholds `low` and `high` publish a cell differently."""
+@njit(cache=True, inline="always")
+def _rounded(count, rest, threshold, base):  # type: ignore[no-untyped-def]
+    """base · ⌊(count + threshold) ⁄ base⌋, without dividing again; `rest` is that of count ⁄ base."""
+    return count - rest + (base if rest + threshold >= base else 0)
+
+
+@njit(cache=True, inline="always")
+def _differ(rest, row, low, high, base):  # type: ignore[no-untyped-def]
+    """Whether thresholds `low` and `high` publish a cell differently; `rest` is what dividing its counts leaves."""
     found = False
-    for count in counted:
-        found |= (count + low) // base != (count + high) // base
+    for j in range(rest.shape[1]):
+        found |= (rest[row, j] + low >= base) != (rest[row, j] + high >= base)
     return found
 
 
 @njit(cache=True)
-def _busy(cells, margins, levels, lowest, highest, base):  # type: ignore[no-untyped-def]
+def _busy(cells, rest, margins, levels, lowest, highest, base):  # type: ignore[no-untyped-def]
     """[months]: whether a free cell lies in the month, or in a period that the month is part of.
 
     Sums of all other months hold no free cell, so that there is nothing to choose.
@@ -214,7 +222,7 @@ def _busy(cells, margins, levels, lowest, highest, base):  # type: ignore[no-unt
     has_free = np.zeros(months, np.bool_)
     for segment in range(len(cells.segments) - 1):
         for row in range(cells.segments[segment], cells.segments[segment + 1]):
-            if _differ(cells.counted[row], int(lowest[row]), int(highest[row]), base):
+            if _differ(rest, row, int(lowest[row]), int(highest[row]), base):
                 has_free[segment // levels] = True
                 break
     is_busy = has_free.copy()

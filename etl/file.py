@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO
 
 from etl.finding import Refused
 
@@ -72,7 +72,7 @@ class DeliveredFile:
         """Whether it must be unpacked to be read."""
         return self.member is not None or self.path.suffix.lower() == ".gz"
 
-    def open(self) -> BinaryIO:
+    def open(self) -> io.BufferedReader:
         """The content as a stream of bytes that stops with Refused where it grows beyond what is reasonable."""
         packed = self.path.stat().st_size
         if self.member is not None:
@@ -103,14 +103,11 @@ class DeliveredFile:
 
     def sha256(self) -> str:
         """The hash of the content, unpacked: the same data are the same delivery however they were packed."""
-        digest = hashlib.sha256()
         with self.open() as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-        return digest.hexdigest()
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _limited(stream: IO[bytes] | gzip.GzipFile, packed: int) -> BinaryIO:
+def _limited(stream: IO[bytes] | gzip.GzipFile, packed: int) -> io.BufferedReader:
     return io.BufferedReader(_Limited(stream, packed), 1 << 20)
 
 

@@ -45,6 +45,21 @@ def test_users_are_made(path: Path) -> None:
     assert f"u {user} " in (DEPLOY / "naerblik.sysusers").read_text("utf-8")
 
 
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_units_run_where_nothing_can_be_written(path: Path) -> None:
+    """Compiled passes need a place to be kept, and a call that is younger than systemd is refused, not punished."""
+    service = unit(path)["Service"]
+    if any(package == "etl" for package, *_ in commands(path)):
+        assert "NUMBA_CACHE_DIR=/var/cache/naerblik" in service["Environment"] and service["CacheDirectory"] == "naerblik"
+    assert service["SystemCallErrorNumber"] == "EPERM"
+
+
+def test_names_of_users_are_such_as_systemd_takes() -> None:
+    for line in (DEPLOY / "naerblik.sysusers").read_text("utf-8").splitlines():
+        if line.startswith("u "):
+            assert ":" not in line
+
+
 def test_the_web_user_sees_no_persons_and_the_loader_no_network() -> None:
     web, load = (unit(DEPLOY / f"naerblik-{name}.service")["Service"] for name in ("web", "load"))
     assert web["User"] != load["User"]
@@ -61,6 +76,15 @@ def test_the_web_user_sees_no_persons_and_the_loader_no_network() -> None:
 def test_systemd_understands_the_units(path: Path) -> None:
     said = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True).stderr
     assert not [line for line in said.splitlines() if path.name in line and "is not executable" not in line]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here to ask")
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_units_are_allowed_little(path: Path) -> None:
+    """systemd's own measure of what a service that went wrong could reach, from 0 to 10: "OK" ends at 4."""
+    asked = ["systemd-analyze", "security", "--offline=yes", "--threshold=30", "--no-pager", str(path)]
+    said = subprocess.run(asked, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout.splitlines()[-1]
 
 
 def test_images_copy_what_there_is_and_keep_the_two_apart() -> None:
