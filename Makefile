@@ -51,12 +51,13 @@ bench: $(VENV)/.dev ## benchmarks, printed as ratios: make bench BENCH_YEARS=10
 	@PYTHONPATH=. $(BIN)/python tests/load/bench_protect.py --years $(BENCH_YEARS)
 
 test-faults: $(VENV)/.dev ## the long versions of the fault and mutation tests
-	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=10000 $(BIN)/python -m pytest -n 2 tests/faults tests/etl/test_shapes.py
+	@NAERBLIK_FAULTS=full NAERBLIK_MUTATIONS=10000 $(BIN)/python -m pytest -n 2 --timeout 7200 tests/faults tests/etl/test_shapes.py
 
 test-attack: $(VENV)/.dev ## attack the protection at full length, and print what each scheme gives away
-	@NAERBLIK_ATTACK=full $(BIN)/python -m pytest -s tests/attack
+	@NAERBLIK_ATTACK=full $(BIN)/python -m pytest -s --timeout 7200 tests/attack
 
 soak: $(VENV)/.dev ## 200 viewers and publications under them: make soak MINUTES=60 PUBLICATIONS=10 DATA=data
+	@$(BIN)/python tests/load/viewers.py $(DATA) --opens 200
 	@$(BIN)/python tests/load/viewers.py $(DATA) --minutes $(MINUTES) --publications $(PUBLICATIONS)
 
 sbom: $(VENV)/.uv ## what it is made of, as CycloneDX: DATA/build/sbom.cdx.json

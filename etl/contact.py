@@ -23,6 +23,8 @@ import pyarrow.parquet as pq
 from numba import njit
 from numpy.typing import NDArray
 
+from etl.words import Problem, told
+
 Columns = dict[str, NDArray[Any]]
 
 NOTHING = -1
@@ -155,8 +157,8 @@ class Reports:
                 for name in names
             }
             begins = self.begins[:-1].tolist()
-            told = [is_true[begin + at.start : begin + at.stop] for begin, at in zip(begins, slices, strict=True)]
-            yield columns, np.concatenate([np.empty(0, bool), *told])
+            flags = [is_true[begin + at.start : begin + at.stop] for begin, at in zip(begins, slices, strict=True)]
+            yield columns, np.concatenate([np.empty(0, bool), *flags])
 
     def filled(self, name: str, places: NDArray[np.int64], values: Sequence[Any] | NDArray[Any]) -> "Reports":
         """The reports with values of a column filled in at these places (sorted); of a diagnosis as text."""
@@ -200,6 +202,13 @@ def _joined(name: str, pieces: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(pieces) if pieces else np.empty(0, np.int32 if name == "delivery" else DTYPES[name])
 
 
+class HistoryProblem(Problem):
+    """A file of the history cannot be read; the text says which, and what to do."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(told("stop.history", file=path))
+
+
 # Landed files -----------------------------------------------------------------------------------------------------
 
 
@@ -229,7 +238,10 @@ def from_frame(rows: pl.DataFrame, diagnoses: dict[str, int], rules: dict[str, i
 
 
 def landed_reports(files: Sequence[tuple[Path, int]]) -> Reports:
-    """The reports of landed files of contacts, with the numbers of their deliveries. The files are mapped, not read."""
+    """The reports of landed files of contacts, with the numbers of their deliveries. The files are mapped, not read.
+
+    Raises HistoryProblem.
+    """
     known: dict[str, dict[str, int]] = {name: {} for name in WORDS}
     known["rule"] = {rule: at for at, rule in enumerate(LATER_RULES)}
     met = [run for path, number in files for run in _runs(path, number, known)]
@@ -247,8 +259,8 @@ def _runs(path: Path, number: int, known: dict[str, dict[str, int]]) -> Iterator
         for name in WORDS:
             words = batch.column(name).dictionary
             if len(words) != len(places[name]):  # a file's list only ever grows
-                told = (known[name].setdefault(word, len(known[name])) for word in words.to_pylist()[1:])
-                places[name] = np.array([NOTHING, *told], dtype=np.int32)
+                met = (known[name].setdefault(word, len(known[name])) for word in words.to_pylist()[1:])
+                places[name] = np.array([NOTHING, *met], dtype=np.int32)
         columns = {name: batch.column(name).to_numpy() for name in NUMBERS}
         columns |= {name: batch.column(name).indices.to_numpy() for name in WORDS}
         columns |= {name: columns[name].view(np.bool_) for name in TRUTHS}
@@ -256,13 +268,16 @@ def _runs(path: Path, number: int, known: dict[str, dict[str, int]]) -> Iterator
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix != SUFFIX:
-        yield from _batches_of_parquet(path)
-        return
-    with pa.memory_map(str(path)) as mapped:  # what is mapped stays while it is used, also when the file is closed
-        file = pa.ipc.open_file(mapped)
-        for number in range(file.num_record_batches):
-            yield file.get_batch(number)
+    try:
+        if path.suffix != SUFFIX:
+            yield from _batches_of_parquet(path)
+            return
+        with pa.memory_map(str(path)) as mapped:  # what is mapped stays while it is used, also when the file is closed
+            file = pa.ipc.open_file(mapped)
+            for number in range(file.num_record_batches):
+                yield file.get_batch(number)
+    except pa.ArrowException as error:
+        raise HistoryProblem(path) from error
 
 
 def _batches_of_parquet(path: Path) -> Iterator[pa.RecordBatch]:
@@ -302,17 +317,17 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
     Returns: `at` (place among all), `delivery`, `fate` (newest, duplicate, superseded); grain = report.
     """
     at = reports.with_one_of("contact_id", reports.ids_told_twice)
-    told = pl.DataFrame(reports.at(at, ("contact_id", *CONTENT, "delivery", "row"))).with_columns(pl.Series("at", at))
-    told = told.with_columns(pl.Series("newest_minute", newest_minute_of[told["delivery"].to_numpy()]))
+    again = pl.DataFrame(reports.at(at, ("contact_id", *CONTENT, "delivery", "row"))).with_columns(pl.Series("at", at))
+    again = again.with_columns(pl.Series("newest_minute", newest_minute_of[again["delivery"].to_numpy()]))
     by_extract = ["newest_minute", "delivery", "row"]
-    told = told.sort("contact_id", *by_extract, descending=[False, True, False, False]).with_columns(
+    again = again.sort("contact_id", *by_extract, descending=[False, True, False, False]).with_columns(
         pl.struct("contact_id", *CONTENT).is_first_distinct().alias("is_first_copy")
     )
-    told = told.sort(
+    again = again.sort(
         "contact_id", "is_first_copy", "reported_minute", "newest_minute", *CONTENT, "delivery", "row",
         descending=[False, True, True, True, *(False for _ in CONTENT), False, False],
     )  # fmt: skip
-    return told.select(
+    return again.select(
         "at",
         "delivery",
         pl.when(~pl.col("is_first_copy"))

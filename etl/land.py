@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.contact import SCHEMA, SUFFIX, from_frame, to_batch
+from etl.contact import SCHEMA, SUFFIX, HistoryProblem, from_frame, to_batch
 from etl.delivery import BATCH_ROWS, Batch, Delivery
 from etl.file import shown
 from etl.finding import Finding, Refused
@@ -227,9 +227,12 @@ def landed_files(history: Path) -> list[Landed]:
 
 
 def _read_sidecar(path: Path) -> Landed:
-    known = json.loads(path.read_text(encoding="utf-8"))
-    findings = [_finding(told) for told in known.pop("findings")]
-    return Landed(**known, findings=findings)
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        findings = [_finding(told) for told in known.pop("findings")]
+        return Landed(**known, findings=findings)
+    except (ValueError, KeyError, TypeError) as error:
+        raise HistoryProblem(path) from error
 
 
 def _finding(told: dict[str, Any]) -> Finding:

@@ -159,7 +159,9 @@ def _meanings(source_id: str, column: Column, texts: list[str | None]) -> dict[s
 
 
 def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which would copy a single one, too
 
 
 def _is_text(dtype: pa.DataType) -> bool:

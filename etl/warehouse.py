@@ -18,9 +18,11 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, Reports, Run, landed_reports, starts_by_day
+from etl.contact import NOTHING, HistoryProblem, Reports, Run, landed_reports, starts_by_day
 from etl.count import Grid
 from etl.counting import (
     Newest,
@@ -299,10 +301,14 @@ def build(
         warehouse.run(name)
 
 
+IN_ORDER = ("cube",)
+
+
 class ReleaseFile:
     """A new DuckDB file that receives the contract's tables, and says what they are to hold.
 
-    Columns are cast to the contract's types and rows sorted, so that equal content gives equal tables.
+    Columns are cast to the contract's types and rows sorted, so that equal content gives equal tables; those of
+    IN_ORDER come in an order that their content tells, and are millions.
     """
 
     def __init__(self, path: Path) -> None:
@@ -322,8 +328,8 @@ class ReleaseFile:
         columns = CONTRACT["tables"][name]["columns"]
         self._connection.register("_incoming", frame.select(list(columns)).to_arrow())
         casts = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
-        order = ", ".join(f'"{column}"' for column in columns)
-        self._connection.execute(f'create table "{name}" as select {casts} from _incoming order by {order}')
+        order = "" if name in IN_ORDER else "order by " + ", ".join(f'"{column}"' for column in columns)
+        self._connection.execute(f'create table "{name}" as select {casts} from _incoming {order}')
         digest = _digest(self._connection, name, f"(select {casts} from _incoming)")
         self._connection.unregister("_incoming")
         return digest
@@ -357,6 +363,8 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
     number_of = {sha256: number for number, sha256 in enumerate(sorted(file.sha256 for file in files), start=1)}
     for kind, view in VIEWS.items():
         paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem in number_of)
+        for path in paths:
+            _refuse_damaged(path)
         read = [f"select *, {number_of[path.stem]} as delivery from read_parquet('{_quoted(path)}')" for path in paths]
         none = f"select *, 0 as delivery from read_parquet('{_quoted(history / kind / 'none.parquet')}')"
         # Files landed by an older version may lack a column that came later; it is null in them.
@@ -365,6 +373,13 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
     rows = [[number_of[file.sha256], file.sha256, file.newest_minute] for file in files]
     connection.executemany("insert into delivery values (?, ?, ?)", rows or [[0, "", 0]])
     return number_of
+
+
+def _refuse_damaged(path: Path) -> None:
+    try:
+        pq.read_metadata(path)
+    except pa.ArrowException as error:
+        raise HistoryProblem(path) from error
 
 
 def _quoted(path: Path) -> str:

@@ -12,7 +12,7 @@ from deliveries import CONTACT_HEADER, contact_line, month_of_contacts, write_co
 from etl.__main__ import main
 from etl.load import check, load, open_keys
 from etl.protect import UNPROTECTED
-from etl.publish import PublishProblem, published, rollback
+from etl.publish import PublishProblem, pointed_to, published, rollback
 from kpis.release import open_release
 
 
@@ -231,6 +231,23 @@ def test_a_lost_key_stops_the_load(tmp_path: Path) -> None:
     key.unlink()
     with pytest.raises(KeyProblem, match="every person a new person"):
         load([folder], tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["lpr_contacts/*.arrow", "population/[0-9a-f]*.parquet", "lpr_contacts/*.json"])
+def test_a_damaged_file_of_the_history_is_named_with_a_remedy_that_works(tmp_path: Path, name: str) -> None:
+    folder = write_folder(tmp_path / "in")
+    data = tmp_path / "data"
+    load([folder], data, protection=UNPROTECTED)
+    before = pointed_to(data)
+    [file] = (data / "build" / "history").glob(name)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    ended = CliRunner().invoke(main, ["load", str(folder), "--data", str(data), "--protection", "none"])
+    assert ended.exit_code == 1 and f"{file}: filen er en del af det, der er indlæst, og er beskadiget" in ended.output
+    assert pointed_to(data) == before
+    for suffix in (".arrow", ".parquet", ".json"):
+        file.with_suffix(suffix).unlink(missing_ok=True)
+    report = load([folder], data, protection=UNPROTECTED)
+    assert report.published is not None and not report.published.is_new
 
 
 def test_no_person_number_is_written_anywhere(tmp_path: Path) -> None:
