@@ -15,6 +15,7 @@ from gunicorn.glogging import Logger
 
 from dashboard.guard.loopback import is_loopback
 from dashboard.guard.settings import Settings, SettingsProblem, read_settings
+from dashboard.running.allocator import give_memory_back
 from dashboard.running.logs import JsonLines
 
 _THREADS = 8
@@ -55,6 +56,7 @@ def main(data_dir: Path, host: str, port: int, settings_file: Path | None, worke
     _refuse_taken(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     greeting = f"Nærblik is at {address} – stop it with Ctrl-C."
+    give_memory_back()
     _Server(data_dir.resolve(), host, port, greeting, settings_file, workers).run()
 
 

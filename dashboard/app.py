@@ -72,8 +72,8 @@ def create_app(data_dir: Path, settings: Settings = Settings()) -> Dash:  # noqa
     logs.register(server)
     metrics.register(server, data_dir)
     login.register(server, settings)
-    access.register(server, data_dir, settings.public_host, settings.has_login)
     security.limit(server, settings)
+    access.register(server, data_dir, settings.public_host, settings.has_login)
     server.config.update(
         COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
         COMPRESS_REGISTER=True,

@@ -5,6 +5,7 @@ The id is worked out from address and release (``kpis.passport``), and what it s
 the same, but no ``/p/`` address opens: :func:`issue` says so by None, and pages show the long address instead.
 """
 
+import json
 import logging
 import sqlite3
 from contextlib import closing
@@ -14,9 +15,13 @@ from urllib.parse import parse_qsl, urlencode
 
 from dashboard.own_folder import own_folder, place_of
 from kpis.passport import passport_of, read_passport
+from kpis.release import kept_releases
 
 MOST_PASSPORTS = 500_000
-"""Kept at most, about 100 MB; whoever asks for addresses without end does not fill the disk."""
+"""Kept at most, about 100 MB; whoever asks for addresses without end does not fill the disk.
+
+When there are as many, those of releases that are no longer kept go: they would open another release's figures.
+"""
 
 PREFIX = "/p/"
 _FOLDER, _FILE = "passports", "passports.sqlite"
@@ -88,7 +93,7 @@ def issue(data_dir: Path, address: str, release_id: str, request: str | None = N
             known = store.execute("select address, release from passport where id = ?", [found]).fetchone()
             if known is not None:
                 return found if known == (address, release_id) else None
-            if (store.execute("select max(rowid) from passport").fetchone()[0] or 0) >= MOST_PASSPORTS:
+            if not _has_room(store, data_dir):
                 _log.warning("no more passports are kept: there are %s", MOST_PASSPORTS)
                 return None
             store.execute("insert or ignore into passport values (?, ?, ?)", [found, address, release_id])
@@ -96,6 +101,22 @@ def issue(data_dir: Path, address: str, release_id: str, request: str | None = N
     except sqlite3.Error as error:
         _log.warning("a passport cannot be kept: %s", error)
         return None
+
+
+def _has_room(store: sqlite3.Connection, data_dir: Path) -> bool:
+    """Return whether one more may be kept; where there are too many, those of releases that are gone make room.
+
+    Only the ends are looked at, for a page waits: the oldest row tells whether such a release is among them.
+    """
+    oldest = store.execute("select rowid, release from passport order by rowid limit 1").fetchone()
+    newest = store.execute("select max(rowid) from passport").fetchone()
+    if oldest is None or newest[0] - oldest[0] + 1 < MOST_PASSPORTS:
+        return True
+    kept = kept_releases(data_dir)
+    if oldest[1] in kept:
+        return False
+    store.execute("delete from passport where release not in (select value from json_each(?))", [json.dumps(kept)])
+    return _has_room(store, data_dir)
 
 
 def find(data_dir: Path, text: str) -> Passport | None:

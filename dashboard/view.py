@@ -44,6 +44,7 @@ from dashboard.pages.effect import report as effect
 from dashboard.pages.passport import file_page, shown_indicators, slice_of
 from dashboard.pages.passport import section as passport_section
 from dashboard.passport import PREFIX, Passport, find, issue, pinned, short_address
+from dashboard.running.metrics import count_failed_view
 from dashboard.selection import Notice, Page, Selection, catalogue
 from dashboard.shelf import shelf_of
 from dashboard.words import DEFAULT_LANGUAGE, Words, load_words
@@ -231,9 +232,11 @@ def show(data_dir: Path, path: str, query: str) -> View:
         )
     except QueryTooSlow as error:
         _log.warning("no view for %s in time: %s", path, error)
+        count_failed_view("slow")
         return _trouble(query, "trouble.slow")
     except Exception:
         _log.exception("no view for %s %s", path, query)
+        count_failed_view("error")
         return _trouble(query, "trouble.error", "trouble.error_title", is_final=True)
 
 

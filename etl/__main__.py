@@ -242,6 +242,25 @@ def rollback(data_dir: Path) -> None:
 
 
 @main.command()
+@click.argument("release_id")
+@click.option("--with-deliveries", is_flag=True, help="Also take out the deliveries that it was the first to bring.")
+@DATA
+@plain_errors
+def withdraw(release_id: str, data_dir: Path, with_deliveries: bool) -> None:
+    """Take away a release that was wrong; where it is current, the one before it becomes current."""
+    from etl.publish import one_writer
+    from etl.publish import withdraw as take_away
+    from etl.words import told
+
+    with one_writer(data_dir):
+        done = take_away(release_id, data_dir, with_deliveries=with_deliveries)
+    click.echo(told("publish.withdrawn", release=release_id, current=done.current.stem)["en"])
+    for delivery in done.deliveries:
+        text = "publish.taken_out" if with_deliveries else "publish.brought"
+        click.echo(told(text, file=delivery["file"], kind=delivery["kind"])["en"])
+
+
+@main.command()
 @DATA
 @plain_errors
 def status(data_dir: Path) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tarfile
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,9 @@ def restore(source: Path, data_dir: Path, keys_from: Path | None = None) -> Copi
         raise BackupProblem(told("backup.in_use", folder=data_dir))
     data_dir.mkdir(parents=True, exist_ok=True)
     with disk_problems_named(data_dir), one_writer(data_dir):
-        new = data_dir / f".restoring-{uuid.uuid4().hex}"
+        for left in data_dir.glob(".restoring-*"):  # of a run that was killed, with keys in it
+            shutil.rmtree(left)
+        new = Path(tempfile.mkdtemp(prefix=".restoring-", dir=data_dir))  # open to nobody else
         try:
             copied = _read(source, new)
             if keys_from is not None and not copied.has_keys:
@@ -196,7 +199,7 @@ def _manifest(text: bytes, source: Path) -> dict[str, tuple[int, str]]:
 
 def _put_in_place(new: Path, data_dir: Path) -> None:
     for folder in FOLDERS:
-        (data_dir / folder).mkdir(exist_ok=True)
+        (data_dir / folder).mkdir(mode=0o700 if folder == "build" else 0o755, exist_ok=True)
         for path in sorted((new / folder).glob("*"), key=lambda path: path.name == "CURRENT"):
             path.rename(data_dir / folder / path.name)
         sync(data_dir / folder)

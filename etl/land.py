@@ -9,8 +9,9 @@ another file: which report of a contact is the newest is decided when a release 
 """
 
 import json
+import mmap
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import xxhash
 
 from etl.contact import SCHEMA, SUFFIX, HistoryProblem, from_frame, to_batch
 from etl.delivery import BATCH_ROWS, Batch, Delivery
@@ -53,6 +55,7 @@ class Landed:
     newest_minute: int  # the newest point in time the file tells of: later extracts win over earlier ones
     has_test_persons: bool
     key_id: str
+    checksum: str = ""  # of the landed file, see `checksum_of`; empty where an earlier version landed it
 
     @property
     def path_name(self) -> str:
@@ -63,6 +66,20 @@ class Landed:
         """The file of its rows."""
         path = history / f"{self.path_name}.parquet"
         return contacts_path(history, self.sha256) if self.kind == "lpr_contacts" else path
+
+
+def checksum_of(path: Path) -> str:
+    """XXH3 of a file, told without reading it into memory: it tells a disk's damage from what was landed."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return xxhash.xxh3_128_hexdigest(content)
+
+
+def refuse_damaged(files: Iterable[Landed], history: Path) -> None:
+    """Compare landed files with their checksums. Raises HistoryProblem."""
+    for file in files:
+        path = file.path_in(history)
+        if file.checksum and checksum_of(path) != file.checksum:
+            raise HistoryProblem(path)
 
 
 def contacts_path(history: Path, sha256: str) -> Path:
@@ -129,6 +146,7 @@ def land(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    known = replace(known, checksum=checksum_of(part))
     sidecar = asdict(replace(known, file=shown(delivery.file.path.name)))
     target.with_suffix(".json").write_text(json.dumps(sidecar, ensure_ascii=False), encoding="utf-8")
     part.rename(target)

@@ -3,11 +3,11 @@
 import secrets
 import subprocess
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
-from importlib import metadata
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from etl.file import find_files, shown
 from etl.finding import Finding, Refused
 from etl.history import joined
 from etl.land import Landed, empty_history, land, landed_files
-from etl.pseudonym import PseudonymKey, make_key, read_key
+from etl.pseudonym import KeyProblem, PseudonymKey, make_key, read_key
 from etl.publish import Published, PublishProblem, current_or_none, one_writer, publish
 from etl.quarantine import QUARANTINE, held_back, quarantined
 from etl.remembered import FILE as MEMORY
@@ -45,7 +45,10 @@ from kpis.indicator import load_indicators
 from kpis.release import CONTRACT, Release
 
 COUNTING_CODE = ("contact.py", "stay.py", "count.py")  # from contacts to counts; shown on the method page
-LARGEST_CHANGE = 0.10  # of all stays in months that both releases hold as final
+LARGEST_CHANGE = 0.10  # of stays in months that both releases hold as final: of all, of a month, of a municipality
+FEWEST_TO_MISS = 50  # stays: fewer come and go with a correction in a small municipality
+MOST_TOLD = 8  # changes; who gets more reads the first, and `etl diff`
+OLDEST_POPULATION = 550  # days before the end of the data period
 JUDGED_LATER = ("C2-municipality", "C2-future", "C2-open")  # rules that only the newest report can break
 QUIET = ("C1", "P0-total", "P1-total", "D2-unread", "D2-unshown", "D8-sheet", "D10-again")  # told, and nothing to mend
 
@@ -245,11 +248,20 @@ class Keys:
 
 
 def open_keys(data_dir: Path) -> Keys:
-    """The keys of a data folder; made on its first load, never made anew once something was landed with them."""
+    """The keys of a data folder; made on its first load, never made anew once something was landed with them.
+
+    Raises KeyProblem, also for a key that is not the one that was landed with.
+    """
     folder = data_dir / "build" / "keys"
-    if not landed_files(data_dir / "build" / "history"):
+    landed = landed_files(data_dir / "build" / "history")
+    if not landed:
         return Keys(make_key(folder / "pseudonym.key"), make_key(folder / "protection.key"))
-    return Keys(read_key(folder / "pseudonym.key"), read_key(folder / "protection.key"))
+    keys = Keys(read_key(folder / "pseudonym.key"), read_key(folder / "protection.key"))
+    others = {file.key_id for file in landed} - {"", keys.pseudonym.key_id}
+    if others:
+        path = folder / "pseudonym.key"
+        raise KeyProblem(told("key.other", path=path, id=keys.pseudonym.key_id, others=", ".join(sorted(others))))
+    return keys
 
 
 @dataclass(frozen=True)
@@ -471,10 +483,8 @@ def _code_version() -> str:
         )
         return found.stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        try:
-            return metadata.version("naerblik")
-        except metadata.PackageNotFoundError:
-            return "unknown"
+        about = here.parent / "pyproject.toml"
+        return str(tomllib.loads(about.read_text("utf-8"))["project"]["version"]) if about.exists() else "unknown"
 
 
 def _audit(
@@ -505,27 +515,73 @@ def _audit(
     on_a_map = tables["membership"].filter((pl.col("level") == "region") & pl.col("valid_to").is_null())
     if on_a_map["municipality_code"].n_unique() != 98:
         problems.append(told("audit.region"))
+    newest = population["quarter"].max()
+    oldest = date.fromisoformat(manifest["as_of"]) - timedelta(days=OLDEST_POPULATION)
+    if isinstance(newest, date) and newest < oldest and not accept_change:
+        problems.append(told("audit.population_old", quarter=newest, days=OLDEST_POPULATION))
     if current is not None and not accept_change and current.manifest["is_synthetic"] == manifest["is_synthetic"]:
-        problems += _changes(cube, manifest, current)
+        of_municipalities = tables["area"].filter(pl.col("level") == "municipality")
+        named = dict(of_municipalities.select("area_code", pl.format("{} ({})", "name", "area_code")).iter_rows())
+        problems += _changes(cube, manifest, current, named)
     if problems:
         raise PublishProblem(told("stop.audit", problems=together(problems)))
 
 
-def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release) -> list[Both]:
+def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release, named: dict[str, str]) -> list[Both]:
     first = max(manifest["data_from"], current.manifest["data_from"])
     last = min(manifest["provisional_from"], current.manifest["provisional_from"])
     if first >= last:
         return []
-    now = cube.filter(
-        (pl.col("group_id") == "all")
-        & pl.col("month").is_between(date.fromisoformat(first), date.fromisoformat(last), closed="left")
-    )["n_stay"].sum()
+    names = ("municipality_code", "month")
+    now = (
+        cube.filter(
+            (pl.col("group_id") == "all")
+            & pl.col("month").is_between(date.fromisoformat(first), date.fromisoformat(last), closed="left")
+        )
+        .group_by(pl.col("municipality_code").cast(pl.String), "month")
+        .agg(pl.col("n_stay").sum().cast(pl.Int64).alias("now"))
+    )
     before = current.sql(
-        "select coalesce(sum(n_stay), 0)::bigint as n from cube "
-        "where group_id = 'all' and month >= $first::date and month < $last::date",
+        "select municipality_code, month, sum(n_stay)::bigint as before from cube "
+        "where group_id = 'all' and month >= $first::date and month < $last::date group by all",
         first=first, last=last,
-    ).item()  # fmt: skip
-    if before and abs(now - before) / before > LARGEST_CHANGE:
-        change = {"first": first, "last": last, "before": int(before), "now": int(now)}
+    )  # fmt: skip
+    cells = now.join(before, on=names, how="full", coalesce=True).fill_null(0)
+    whole = cells.select(pl.col("now", "before").sum())
+    if _has_moved(whole).any():
+        change = {"first": first, "last": last, "before": whole["before"][0], "now": whole["now"][0]}
         return [told("audit.change", percent=round(100 * LARGEST_CHANGE), **change)]
-    return []
+    months, places = (
+        cells.group_by(name).agg(pl.col("now", "before").sum()).sort(name) for name in ("month", names[0])
+    )
+    gone = cells.filter((pl.col("now") == 0) & (pl.col("before") >= FEWEST_TO_MISS)).sort(names)
+    found = [
+        *(told("audit.change_month", month=_month(month), now=n, before=old) for month, n, old in _moved(months)),
+        *(
+            told("audit.change_municipality", municipality=named[code], first=first, last=last, now=n, before=old)
+            for code, n, old in _moved(places)
+        ),
+        *(
+            told("audit.gone", municipality=named[code], month=_month(month), before=old)
+            for code, month, old in gone.select(*names, "before").iter_rows()
+        ),
+    ]
+    if not found:
+        return []
+    more = [told("audit.more", n=len(found) - MOST_TOLD)] if len(found) > MOST_TOLD else []
+    return [*found[:MOST_TOLD], *more, told("audit.accept", percent=round(100 * LARGEST_CHANGE))]
+
+
+def _has_moved(counts: pl.DataFrame) -> pl.Series:
+    """Whether `now` is far from `before`, and by more than a few stays of a small place."""
+    off = (counts["now"] - counts["before"]).abs()
+    return (off > LARGEST_CHANGE * counts["before"]) & (off >= FEWEST_TO_MISS) & (counts["before"] > 0)
+
+
+def _moved(counts: pl.DataFrame) -> list[tuple[Any, int, int]]:
+    moved = counts.filter(_has_moved(counts))
+    return list(moved.select(moved.columns[0], "now", "before").iter_rows())
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y-%m}"

@@ -21,7 +21,7 @@ CPR_DIGITS = 10
 
 
 class KeyProblem(Problem):
-    """The pseudonym key is missing, too short, or readable by others."""
+    """The pseudonym key is missing, another one, too short, or readable by others."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -56,7 +57,7 @@ def one_writer(data_dir: Path) -> Iterator[None]:
     however that ended.
     """
     build = data_dir / "build"
-    build.mkdir(parents=True, exist_ok=True)
+    build.mkdir(mode=0o700, parents=True, exist_ok=True)  # history and keys are nobody else's
     with (build / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -166,6 +167,49 @@ def rollback(data_dir: Path) -> Path:
         except ReleaseError as error:
             faults.append(str(error))
     raise PublishProblem(told("publish.oldest", folder=data_dir, release=current.stem, faults=" ".join(faults)))
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What became of a release that was wrong: which one is current now, and the deliveries that it brought first."""
+
+    current: Path
+    deliveries: list[dict[str, Any]]  # as in the manifest
+
+
+def withdraw(release_id: str, data_dir: Path, *, with_deliveries: bool = False) -> Withdrawn:
+    """Take a release away, so that nobody can open it, compare with it or go back to it.
+
+    Where it is current, the newest sound one before it becomes current (see `rollback`). Its deliveries stay in the
+    history, so that a corrected one takes their place, or leave it `with_deliveries`: the next build is without them.
+
+    Raises PublishProblem where there is no such release, or none to go back to.
+    """
+    kept = {path.stem: path for path in published(data_dir)}
+    if release_id not in kept:
+        raise PublishProblem(told("publish.unknown", ids=release_id))
+    wrong = kept[release_id]
+    known = {delivery["sha256"] for path in kept.values() if path < wrong for delivery in _deliveries(path)}
+    # where no earlier release can be read, nothing says which deliveries are new
+    brought = [delivery for delivery in _deliveries(wrong) if delivery["sha256"] not in known] if known else []
+    current = rollback(data_dir) if pointed_to(data_dir) == wrong else pointed_to(data_dir)
+    assert current is not None  # there is a release, so that there is a pointer
+    if with_deliveries and brought:
+        history = data_dir / "build" / "history"
+        shutil.rmtree(data_dir / "build" / "standing", ignore_errors=True)
+        for delivery in brought:
+            for left in history.glob(f"*/{delivery['sha256']}.*"):
+                left.unlink()
+    wrong.unlink()
+    sync(wrong.parent)
+    return Withdrawn(current, brought)
+
+
+def _deliveries(release: Path) -> list[dict[str, Any]]:
+    try:
+        return list(open_file(release).manifest["deliveries"])
+    except ReleaseError:  # a damaged one tells nothing
+        return []
 
 
 def go_to(release: Path, data_dir: Path) -> Path:

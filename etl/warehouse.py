@@ -37,7 +37,7 @@ from etl.counting import (
     newest,
     told_of,
 )
-from etl.land import Landed, landed_files
+from etl.land import Landed, landed_files, refuse_damaged
 from etl.parse import EPOCH
 from etl.rules import rule_values
 from etl.words import Both, Problem, told
@@ -158,12 +158,15 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
         history: folder of landed files.
         as_of: first day after the data; by default the month after the last one with a fair number of contacts.
         today: contacts that start later than this are no evidence of a delivered month.
+
+    Raises HistoryProblem where a landed file is damaged.
     """
     spill = Path(tempfile.mkdtemp(prefix=".spill-", dir=history))
     connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)})
     try:
         connection.execute("set enable_progress_bar = false; set preserve_insertion_order = true")
         files = landed_files(history)
+        refuse_damaged(files, history)
         number_of = _make_views(connection, history, files)
         contacts = [file for file in files if file.kind == "lpr_contacts"]
         reports = landed_reports([(file.path_in(history), number_of[file.sha256]) for file in contacts])

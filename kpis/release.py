@@ -225,7 +225,7 @@ def _may_stand_beside(earlier: Release, release: Release) -> bool:
     return earlier.manifest["protection"]["method"] != "none" or release.manifest["protection"]["method"] == "none"
 
 
-_MOST_EARLIER = 3  # open beside the current one: each holds its counts in memory once it was looked at
+_MOST_EARLIER = 2  # open beside the current one: each holds its counts in memory, 100 MB, once it was looked at
 _earlier_ones: OrderedDict[tuple[Path, int], Release] = OrderedDict()
 _earlier_lock = threading.Lock()
 

@@ -13,7 +13,9 @@ Changes are ordinary forms. None comes from another site: see :func:`register`.
 
 import json
 import logging
+import math
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +25,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, has_request_context, make_response, request
 
-from dashboard.guard.loopback import is_loopback
+from dashboard.guard.loopback import leads_to_loopback
+from dashboard.guard.secure_side import is_of_this_machine
 from dashboard.guard.settings import Role
 from dashboard.own_folder import own_folder
 from dashboard.running.logs import masked, request_id
@@ -39,7 +42,10 @@ _ANYBODYS_POSTS = ("/_dash-update-component", "/log-ud", "/moede")
 """An agenda in a link is its holder's own; what is kept asks for the role by itself (``dashboard.agenda.forms``)."""
 _FILES = ("/fil/", "/api/")
 _DATA_DIR = "NAERBLIK_DATA_DIR"
+_LONGEST_ADDRESS = 2_000
+_TOLD_AGAIN_SECONDS = 3_600.0
 _log = logging.getLogger(__name__)
+_told_at = -math.inf
 
 
 @dataclass(frozen=True)
@@ -81,16 +87,16 @@ def needs(role: Role) -> None:
 def audit(action: str, **facts: str | int | None) -> None:
     """Remember that somebody did something: one line of JSON in ``DATA/web/audit/<year>-<month>.jsonl``.
 
-    A line holds time, user, action, address (that is the filter), request id, and ``facts``: ``release``, ``rows``,
-    names of what was saved. Never a value of the data. The line goes to the log as well, which is all there is where
-    the folder cannot be written.
+    A line holds time, user, action, address (that is the filter, of a very long one its beginning), request id, and
+    ``facts``: ``release``, ``rows``, names of what was saved. Never a value of the data. The line goes to the log as
+    well, which is all there is where the folder cannot be written; an error says so.
     """
     now = datetime.now(tz=UTC)
     line = {
         "time": now.isoformat(timespec="milliseconds"),
         "user": current_user().name,
         "action": action,
-        "address": request.full_path.removesuffix("?"),
+        "address": request.full_path.removesuffix("?")[:_LONGEST_ADDRESS],
         "request_id": request_id(),
         **facts,
     }
@@ -98,6 +104,7 @@ def audit(action: str, **facts: str | int | None) -> None:
     _log.info("audit %s", text)
     folder = own_folder(current_app.config[_DATA_DIR], "audit")
     if folder is None:
+        _tell_unwritable("the folder cannot be made or written to")
         return
     try:  # O_APPEND: lines of several workers stay whole and follow each other
         handle = os.open(folder / f"{now:%Y-%m}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
@@ -106,7 +113,15 @@ def audit(action: str, **facts: str | int | None) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        _log.error("the audit log cannot be written: %s", error)
+        _tell_unwritable(error)
+
+
+def _tell_unwritable(reason: object) -> None:
+    """Say it once an hour: the audited lines themselves must not drown in it."""
+    global _told_at
+    if time.monotonic() - _told_at >= _TOLD_AGAIN_SECONDS:
+        _told_at = time.monotonic()
+        _log.error("DATA/web/audit cannot be written, audited lines stand in this log alone: %s", reason)
 
 
 def register(server: Flask, data_dir: Path, public_host: str | None = None, has_login: bool = False) -> None:
@@ -117,21 +132,24 @@ def register(server: Flask, data_dir: Path, public_host: str | None = None, has_
     neither is no browser, and carries nobody's cookie by accident.
 
     A name of this server that is not its own is refused with 400, else another site could call itself by our address
-    and read what it gets.
+    and read what it gets. Without a log-in whoever is not of this machine is refused with 403: nobody would be known.
     """
     server.config[_DATA_DIR] = data_dir
 
     @server.before_request
     def refuse_strangers() -> tuple[str, int, dict[str, str]] | None:
-        if not has_login:
-            g.user = LOCAL
-        is_own_name = request.host == public_host or is_loopback(urlsplit(f"//{request.host}").hostname)
+        is_own_name = request.host == public_host or leads_to_loopback(f"//{request.host}")
         if not is_own_name and request.path != "/live":
             return said("access.other_name"), 400, PLAIN
-        if request.method in _READING or _comes_from_here(public_host):
+        if request.method not in _READING and not _comes_from_here(public_host):
+            _log.warning("refused a change asked for by another site: %s", request.path)
+            return said("access.other_site"), 403, PLAIN
+        if has_login or request.path == "/live":
             return None
-        _log.warning("refused a change asked for by another site: %s", request.path)
-        return said("access.other_site"), 403, PLAIN
+        if not is_of_this_machine():
+            return said("access.no_login"), 403, PLAIN
+        g.user = LOCAL
+        return None
 
     @server.before_request
     def ask_for_roles() -> None:

@@ -25,6 +25,7 @@ LOGIN, RETURN, LOGOUT = "/log-ind", "/log-ind/retur", "/log-ud"
 _OPEN = ("/assets/", "/_dash-component-suites/")
 _PROBES = ("/ready", "/metrics")  # of use to this machine's monitoring, which does not log in
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_LONGEST_WAY_BACK = 2_000  # a browser drops a cookie of more than 4,093 bytes, and the log-in with it
 _log = logging.getLogger(__name__)
 
 
@@ -78,7 +79,8 @@ def _register_oidc(server: Flask, settings: Settings, oidc: Oidc) -> None:
         if g.user.name:
             return _refused("login.no_role", 403)
         if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):  # a reader opens a page
-            session["next"] = request.full_path.removesuffix("?")
+            wanted = request.full_path.removesuffix("?")
+            session["next"] = wanted if len(wanted) <= _LONGEST_WAY_BACK else "/"
             return redirect(LOGIN)  # type: ignore[return-value]  # werkzeug's response is Flask's here
         return _refused("login.needed", 401)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from flask import Flask, request
 
-from dashboard.guard.loopback import is_loopback
+from dashboard.guard.loopback import is_loopback, leads_to_loopback
 from kpis.release import ReleaseError, current_release
 
-_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 _TEXT = (
     "Denne udgivelse er ubeskyttet (--protection none) og vises kun på den maskine, den er lavet på, uden mellemled. "
     "Udgiv en beskyttet: python -m etl build\n"
@@ -31,9 +31,19 @@ def register(server: Flask, data_dir: Path) -> None:
 
 
 def is_of_this_machine() -> bool:
-    """Whether the request came to a loopback address, from one, and through nobody else's hands."""
+    """Whether the request came to a loopback address, under the name of one, from one, and through nobody else's hands.
+
+    A proxy that tells nothing of itself is known by what it passes on or is too old for: the page that a browser says
+    it asks from, and HTTP/1.0, which nginx speaks when told nothing else and no browser does.
+    """
     ends = (request.environ.get("SERVER_NAME"), request.environ.get("REMOTE_ADDR"))
-    return all(map(is_loopback, ends)) and not any(name in request.headers for name in _FORWARDED)
+    return (
+        all(map(is_loopback, ends))
+        and leads_to_loopback(f"//{request.host}")
+        and leads_to_loopback(request.headers.get("Origin", "//localhost"))
+        and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+        and not any(name in request.headers for name in _FORWARDED)
+    )
 
 
 def _is_unprotected(data_dir: Path) -> bool:

@@ -30,7 +30,10 @@ _YEAR = 31_536_000
 
 
 def limit(server: Flask, settings: Settings) -> None:
-    """Bound what one request, one query and one reader may ask of ``server``; before routes exist, after the log-in."""
+    """Bound what one request, one query and one reader may ask of ``server``; before routes exist, after the log-in.
+
+    Before :mod:`dashboard.guard.access`, which remembers whom it refuses: refusals are limited too.
+    """
     server.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
 
     @server.before_request
@@ -51,6 +54,7 @@ def limit(server: Flask, settings: Settings) -> None:
             on_breach=lambda _: Response(said("access.too_many"), 429, PLAIN),
             storage_uri="memory://",
             strategy="moving-window",
+            request_identifier=lambda: request.endpoint or "none",  # what leads nowhere is counted as well
         )
 
 
@@ -108,7 +112,7 @@ def register(server: Flask, script_hashes: Sequence[str], settings: Settings) ->
             return error
         forged = request.path.startswith("/_dash-")
         if forged:
-            _log.warning("refused a request to %s: %s", request.path, type(error).__name__)
+            _log.warning("refused a request to %s: %s", request.path, type(error).__name__, exc_info=error)
         else:
             _log.exception("no answer to %s", request.path)
         status, text = (400, "bad request\n") if forged else (500, "internal error\n")

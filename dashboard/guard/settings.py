@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from dashboard.guard.loopback import is_loopback
+from dashboard.guard.loopback import leads_to_loopback
 
 Role = Literal["viewer", "analyst", "editor"]
 """Each role may also do what those before it may: see pages; take files and use the API; change and save."""
@@ -45,7 +45,7 @@ class SettingsProblem(Exception):
 
 def _checked_address(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and leads_to_loopback(text)):
         raise ValueError("must begin with https:// (http:// only for an address of this machine)")
     return text.rstrip("/")
 
@@ -92,6 +92,8 @@ class Settings:
             raise ValueError("[oidc] and [proxy] are two ways to log in; keep one of them")
         if (self.oidc or self.proxy) and not self.public_address:
             raise ValueError("public_address is missing: write how readers reach the server, https://…")
+        if self.public_address and not self.has_login and not leads_to_loopback(self.public_address):
+            raise ValueError("[oidc] or [proxy] is missing: without a log-in only this machine is served")
         return self
 
     @property

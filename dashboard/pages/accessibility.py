@@ -1,4 +1,7 @@
-"""Tilgængelighed: what was done, how it was tested, and what is still missing."""
+"""Tilgængelighed: what was done, how it was tested, and what is still missing.
+
+It holds what an authority needs for its accessibility statement, and is none itself: whoever runs a site declares.
+"""
 
 from typing import Any
 
@@ -14,14 +17,16 @@ _DONE = ("keyboard", "text", "colour", "contrast", "tests")
 
 
 def page(selection: Selection, release: Release) -> Body:
-    """Return the accessibility statement."""
+    """Return the page."""
     words = load_words(selection.lang)
     done = html.Ul([html.Li(words(f"accessibility.done_{name}")) for name in _DONE])
     contents: dict[str, list[Any]] = {
+        "statement": [html.P(words("accessibility.statement")), html.P(words("accessibility.status"))],
         "aim": [html.P(words("accessibility.aim"))],
         "done": [done],
         "keys": [html.P(words("accessibility.keys")), letters_button(words)],
         "known": [html.P(words("accessibility.known"))],
+        "papers": [html.P(words("accessibility.papers"))],
         "contact": [html.P(words("accessibility.contact"))],
     }
     sections = [

@@ -53,7 +53,9 @@ def register(server: Flask, data_dir: Path, public_address: str | None = None) -
         def made() -> tuple[str, bytes]:
             path = "/".join(part for part in (level, slug, "overblik") if part)
             shown = content(data_dir, f"/{path}?{request.query_string.decode()}")
-            return f"naerblik_{slug or level}_{shown.release.id}", overview_pdf(shown, origin())
+            file = overview_pdf(shown, origin())
+            audit("paper", kind="pdf", release=shown.release.id)
+            return f"naerblik_{slug or level}_{shown.release.id}", file
 
         return _made("pdf", made, data_dir)
 
@@ -81,7 +83,9 @@ def _picture(data_dir: Path, name: str, kind: str, address: str) -> tuple[str, b
     drawn = picture(figure, shown.title, source)
     if drawn is None:
         raise NoContent(words("papers.not_drawn"))
-    return f"naerblik_{name}_{shown.release.id}", to_png(drawn) if kind == "png" else drawn.encode()
+    file = to_png(drawn) if kind == "png" else drawn.encode()
+    audit("picture", figure=name, kind=kind, release=shown.release.id)
+    return f"naerblik_{name}_{shown.release.id}", file
 
 
 def _agenda(data_dir: Path, name: str) -> Agenda:

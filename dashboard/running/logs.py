@@ -16,7 +16,9 @@ from flask import Flask, Response, g, has_request_context, request
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")  # an id without digits never looks like a person
-_CPR = re.compile(r"(?<!\d)\d{6}[- ]?\d{4}(?!\d)")
+_CPR = re.compile(  # as written and as an address has it, after an encoded letter (%20) too
+    r"(?:(?<!\d)|(?<=%[0-9a-f]{2}))\d{6}(?:[-–+\s]|%(?:20|2b|2d|c2%a0|e2%80%93))?\d{4}(?!\d)", re.IGNORECASE
+)
 _QUIET = ("/assets/", "/_dash-component-suites/", "/live", "/ready", "/metrics")  # asked for often, and telling nothing
 _log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, get_args
 
 from flask import Flask, Response, g, request
 from prometheus_client import (
@@ -37,7 +38,11 @@ _seconds = Histogram(
     ["route"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+_failed_views = Counter("naerblik_failed_views", "Pages that said they could not be shown", ["reason"])
 _memory = Gauge("naerblik_worker_resident_bytes", "Memory of a worker", multiprocess_mode="liveall")
+
+FailedView = Literal["error", "slow"]
+"""Why there was no page: a fault, or more counting than a reader is let wait for."""
 
 
 class _ReleaseCollector(Collector):
@@ -63,6 +68,9 @@ class _ReleaseCollector(Collector):
 def register(server: Flask, data_dir: Path) -> None:
     """Count every answer of ``server`` and add ``/metrics``; who may ask for it stands in dashboard/guard/login.py."""
 
+    for reason in get_args(FailedView):
+        _failed_views.labels(reason)  # an increase is seen only of what was there before, with 0
+
     @server.after_request
     def count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "none"
@@ -81,6 +89,11 @@ def register(server: Flask, data_dir: Path) -> None:
         else:
             text = generate_latest(registry) + generate_latest(REGISTRY)
         return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def count_failed_view(reason: FailedView) -> None:
+    """Count a page that could not be shown: it is answered with 200, as a page that says so."""
+    _failed_views.labels(reason).inc()
 
 
 def _resident_bytes() -> int:

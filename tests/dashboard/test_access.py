@@ -1,6 +1,8 @@
 """Who is let in, what each role may, from where a change may come, and what is remembered of it."""
 
 import json
+import math
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from flask import Flask
 from dashboard.__main__ import main
 from dashboard.app import create_app
 from dashboard.guard import access, login
+from dashboard.guard.security import ANSWERS_A_MINUTE
 from dashboard.guard.settings import Proxy, Settings, SettingsProblem, read_settings
 from dashboard.running import logs
 
@@ -96,7 +99,8 @@ def test_what_a_role_lacks_is_said_plainly(proxied) -> None:
 )
 def test_no_other_site_changes_anything(small, headers, status: int) -> None:
     assert small.test_client().post("/save", headers=headers).status_code == status
-    assert small.test_client().get("/", headers=headers).status_code == 200
+    followed = {name: text for name, text in headers.items() if name != "Origin"}  # as a browser follows a link
+    assert small.test_client().get("/", headers=followed).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -105,6 +109,49 @@ def test_no_other_site_changes_anything(small, headers, status: int) -> None:
 )
 def test_a_name_that_is_not_ours_is_refused(small, host: str, status: int) -> None:
     assert small.test_client().get("/", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        *({"headers": {name: "10.1.2.3"}} for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")),
+        {"headers": {"Origin": "https://naerblik.example", "Sec-Fetch-Site": "same-origin"}},
+        {"environ_overrides": {"SERVER_PROTOCOL": "HTTP/1.0"}},
+        {"environ_overrides": {"REMOTE_ADDR": "10.1.2.3"}},
+        {"environ_overrides": {"SERVER_NAME": "0.0.0.0"}},
+    ],
+    ids=str,
+)
+def test_without_a_log_in_nobody_else_is_served(country_data, elsewhere) -> None:
+    """Whatever a proxy calls this server: as nginx, which calls it by its own address when told nothing else."""
+    client = create_app(country_data, Settings(public_address="http://localhost:8050")).server.test_client()
+    for path in ("/", "/ready", "/metrics", "/_dash-layout", FILE):
+        assert client.get(path, base_url="http://127.0.0.1:8050").status_code == 200
+        answer = client.get(path, base_url="http://127.0.0.1:8050", **elsewhere)
+        assert answer.status_code == 403
+        assert "Uden log-in" in answer.text and "Without a log-in" in answer.text
+    for path in ("/_dash-update-component", "/moede", "/findes-ikke"):
+        assert client.post(path, json={}, base_url="http://127.0.0.1:8050", **elsewhere).status_code == 403
+    assert client.get("/live", base_url="http://127.0.0.1:8050", **elsewhere).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["https://naerblik.example", "https://10.0.0.8", "https://localhost.example"])
+def test_a_public_address_needs_a_log_in(tmp_path, address: str) -> None:
+    path = tmp_path / "naerblik.toml"
+    path.write_text(f'public_address = "{address}"')
+    with pytest.raises(SettingsProblem, match=r"\[oidc\] or \[proxy\] is missing"):
+        read_settings(path)
+    path.write_text('public_address = "http://127.0.0.1:8050"')
+    assert read_settings(path).public_host == "127.0.0.1:8050"
+
+
+@pytest.mark.parametrize(("path", "method", "cost"), [("/findes-ikke", "POST", 1), (FILE, "GET", 20)])
+def test_who_is_refused_again_and_again_does_not_fill_the_disk(tmp_path, path: str, method: str, cost: int) -> None:
+    client, most = create_app(tmp_path, OVER_PROXY).server.test_client(), ANSWERS_A_MINUTE // cost
+    answers = [asked(client, path, "vera", "seers", method=method).status_code for _ in range(most + 5)]
+    assert answers == [403] * most + [429] * 5
+    (file,) = (tmp_path / "web" / "audit").iterdir()
+    assert len(file.read_text("utf-8").splitlines()) == most
 
 
 def test_what_was_done_is_remembered(small, tmp_path) -> None:
@@ -121,11 +168,26 @@ def test_what_was_done_is_remembered(small, tmp_path) -> None:
     assert file.stat().st_mode & 0o007 == 0
 
 
-def test_nothing_fails_where_nothing_can_be_remembered(small, tmp_path, caplog) -> None:
+def test_a_line_is_short_whatever_was_asked_for(small, tmp_path) -> None:
+    small.test_client().post("/save?" + "a" * 7_000)
+    (file,) = (tmp_path / "web" / "audit").iterdir()
+    line = json.loads(file.read_text("utf-8"))
+    assert line["address"] == "/save?" + "a" * (2_000 - len("/save?"))
+
+
+def test_where_nothing_can_be_remembered_nothing_fails_and_an_error_says_so(
+    small, tmp_path, caplog, monkeypatch
+) -> None:
+    monkeypatch.setattr(access, "_told_at", -math.inf)
     (tmp_path / "web").write_text("a file in the way")
     with caplog.at_level("INFO"):
-        assert small.test_client().post("/save").status_code == 200
-    assert any("audit" in record.getMessage() for record in caplog.records)
+        for _ in range(3):
+            assert small.test_client().post("/save").status_code == 200
+    said = [(record.levelname, record.getMessage()) for record in caplog.records if "audit" in record.getMessage()]
+    assert [level for level, _ in said] == ["INFO", "ERROR", "INFO", "INFO"]
+    monkeypatch.setattr(access, "_told_at", time.monotonic() - 3_601)
+    small.test_client().post("/save")
+    assert caplog.records[-1].levelname == "ERROR" and "DATA/web/audit cannot be written" in caplog.text
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "010190-1234", "a\tb"])
@@ -140,6 +202,19 @@ def test_a_log_line_is_json_without_persons() -> None:
     record = logging.LogRecord("etl", logging.WARNING, "", 0, "row of %s and %s", ("010190-1234", "0101901234"), None)
     line = json.loads(logs.JsonLines().format(record))
     assert line["level"] == "warning" and line["message"] == "row of <cpr> and <cpr>"
+
+
+@pytest.mark.parametrize(
+    "between", ["", "-", "–", " ", "+", "%20", "%2D", "%2d", "%2B", "%E2%80%93", "%e2%80%93", "\u00a0", "%C2%A0"]
+)
+def test_a_person_is_masked_however_it_is_written(between: str) -> None:
+    assert logs.masked(f"/?soeg=010203{between}1234&a=b") == "/?soeg=<cpr>&a=b"
+    assert logs.masked(f"/?soeg=%20010203{between}1234%20x") == "/?soeg=%20<cpr>%20x"
+
+
+@pytest.mark.parametrize("text", ["v20260115T030000Z", "20260115 12345", "010203x1234", "12345678901", "%2001020"])
+def test_other_numbers_are_left(text: str) -> None:
+    assert logs.masked(text) == text
 
 
 def test_a_proxy_elsewhere_is_not_believed(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """Papers read back: what a PDF, a slide and a picture show is what the screen shows, and nothing written is obeyed."""
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -507,6 +508,22 @@ def test_an_overview_is_had_by_its_address(client, address: str, mimetype: str) 
     again = client.get(address, headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
     assert len(PdfReader(io.BytesIO(answer.data)).pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("/land.pdf", {"action": "paper", "kind": "pdf"}),
+        (f"/billede/figur.svg?adresse=/sammenlign/{HEADLINE}", {"action": "picture", "figure": "figur", "kind": "svg"}),
+    ],
+)
+def test_what_is_taken_is_remembered(client, country, caplog, address: str, told: dict[str, str]) -> None:
+    with caplog.at_level("INFO"):
+        assert client.get(address).status_code == 200
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("audit ")]
+    assert {**told, "release": country.id, "address": address}.items() <= json.loads(
+        line.removeprefix("audit ")
+    ).items()
 
 
 @pytest.mark.parametrize("kind", ["pdf", "pptx"])

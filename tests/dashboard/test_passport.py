@@ -4,6 +4,7 @@ import pytest
 from dash import html
 
 import kpis.release
+from dashboard import passport
 from dashboard.app import create_app
 from dashboard.passport import find, issue, passport_id, pinned
 from dashboard.view import show
@@ -58,6 +59,16 @@ def test_two_requests_that_would_share_an_id_do_not(tmp_path):
     one = issue(tmp_path, "/k/hjoerring", OLD, request="the same")
     assert issue(tmp_path, "/k/aalborg", OLD, request="the same") is None
     assert find(tmp_path, one).address == "/k/hjoerring"
+
+
+def test_too_many_make_room_of_what_no_release_is_kept_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(passport, "MOST_PASSPORTS", 3)
+    build_release(tmp_path, NEW)
+    gone = [issue(tmp_path, address, OLD) for address in ("/k/hjoerring", "/k/aalborg")]
+    kept = [issue(tmp_path, address, NEW) for address in ("/k/hjoerring", "/k/aalborg", "/k/aarhus")]
+    assert [find(tmp_path, one) for one in gone] == [None, None]
+    assert [find(tmp_path, one).id for one in kept] == kept
+    assert issue(tmp_path, "/land", NEW) is None, "there are as many as may be, and all of a release that is kept"
 
 
 def test_where_nothing_can_be_kept_the_page_gives_the_whole_address(tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,14 +14,17 @@ import pytest
 from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 
+from dashboard import view
 from dashboard.__main__ import main
 from dashboard.app import create_app
 from dashboard.files import address
 from dashboard.view import show
 from kpis.export import export
 from kpis.period import Period, periods_between
+from kpis.release import QueryTooSlow
 from kpis.slice import Slice
 from tests.helpers import build_release
+from tests.server import callback
 
 ID = "preventable_admissions_65plus"
 
@@ -105,6 +109,32 @@ def test_a_forged_callback_is_refused_and_learns_nothing(client, body: bytes) ->
     assert 400 <= answer.status_code < 500
     assert "Traceback" not in answer.text
     assert "/site-packages/" not in answer.text
+
+
+def test_a_fault_of_ours_in_a_callback_is_logged_and_not_told(client, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("dashboard.app.draw", lambda *_: 1 / 0)
+    answer = client.post("/_dash-update-component", data=callback("/om"), content_type="application/json")
+    assert (answer.status_code, answer.text) == (400, "bad request\n")
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize(("error", "reason"), [(KeyError("x"), "error"), (QueryTooSlow("x"), "slow")])
+def test_a_page_that_fails_is_counted(client, country_data, monkeypatch, error: Exception, reason: str) -> None:
+    def counted() -> float:
+        (found,) = re.findall(rf'^naerblik_failed_views_total{{reason="{reason}"}} (.*)$', metrics(), re.MULTILINE)
+        return float(found)
+
+    def metrics() -> str:
+        return client.get("/metrics").text
+
+    def fail(*_: object) -> None:
+        raise error
+
+    before = counted()
+    monkeypatch.setitem(view.PAGE_FUNCTIONS, "about", fail)
+    view.show(country_data, "/om", "")
+    assert counted() == before + 1
 
 
 def test_a_body_over_the_limit_is_refused(client) -> None:

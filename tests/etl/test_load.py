@@ -211,6 +211,66 @@ def test_a_large_change_of_finished_months_needs_a_reason(tmp_path: Path) -> Non
     assert open_release(tmp_path / "data").manifest["change_reason"] is None
 
 
+def month_of(
+    month: int, n: int, first: int, municipality: str, persons: int, reported: str = "2024-08-01 08:00"
+) -> list[str]:
+    """n stays of n persons in one month of 2024, with ids from `first` on; `persons` is their day of birth."""
+    return [
+        contact_line(
+            first + at, f"{persons}01{at % 90:02d}{at:04d}", f"2024-{month:02d}-03 10:00", f"2024-{month:02d}-05 10:00",
+            municipality=municipality, reported=reported,
+        )
+        for at in range(n)
+    ]  # fmt: skip
+
+
+def test_what_changes_in_one_month_or_municipality_alone_needs_a_reason(tmp_path: Path) -> None:
+    """Among many stays: too few to be seen in the whole."""
+    (tmp_path / "in").mkdir()
+    write_population(tmp_path / "in" / "folk1a.csv")
+    large = [line for month in range(1, 7) for line in month_of(month, 900, 10_000 * month, "0101", 61)]
+    small = [line for month in range(1, 7) for line in month_of(month, 60, 100_000 + 1_000 * month, "0147", 62)]
+    write_contacts(tmp_path / "in" / "k.csv", large + small)
+    load([tmp_path / "in"], tmp_path / "data", as_of=date(2024, 10, 1))
+    moved = month_of(4, 60, 104_000, "0101", 62, reported="2024-09-01 08:00")
+    for lines, said in (
+        (month_of(2, 300, 500_000, "0101", 63), "Stays in 2024-02 change"),
+        (month_of(3, 80, 600_000, "0147", 64), r"Stays in Frederiksberg \(0147\)"),
+        (moved, r"Frederiksberg \(0147\) has no stays in 2024-04; before there were 60"),
+    ):
+        write_contacts(tmp_path / "more.csv", lines)
+        with pytest.raises(PublishProblem, match=said):
+            load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 10, 1))
+    assert len(published(tmp_path / "data")) == 1
+
+
+def test_a_population_of_long_ago_needs_a_reason(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    with pytest.raises(PublishProblem, match="newest population is of 2024-01-01"):
+        load([folder], tmp_path / "data", as_of=date(2026, 1, 1))
+    assert load([folder], tmp_path / "data", as_of=date(2026, 1, 1), accept_change="no newer one").published
+
+
+@pytest.mark.parametrize("with_deliveries", [False, True])
+def test_a_release_that_was_wrong_can_be_withdrawn_and_its_delivery_taken_out(tmp_path: Path, with_deliveries) -> None:
+    data, stays = tmp_path / "data", "select sum(n_stay)::bigint from cube where group_id = 'all'"
+    right = load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED).published
+    write_contacts(
+        tmp_path / "wrong.csv", [contact_line(900_001, "7101500001", "2024-03-05 10:00", "2024-03-07 10:00")]
+    )
+    wrong = load([tmp_path / "wrong.csv"], data, protection=UNPROTECTED).published
+    assert right is not None and wrong is not None
+    words = ["withdraw", wrong.path.stem, "--data", str(data), *(["--with-deliveries"] if with_deliveries else [])]
+    ended = CliRunner().invoke(main, words)
+    assert ended.exit_code == 0 and "wrong.csv" in ended.output and "folk1a" not in ended.output
+    assert pointed_to(data) == right.path and not wrong.path.exists()
+    write_contacts(tmp_path / "next.csv", [contact_line(900_002, "7101500002", "2024-04-05 10:00", "2024-04-07 10:00")])
+    load([tmp_path / "next.csv"], data, protection=UNPROTECTED)
+    assert open_release(data).sql(stays).item() == (361 if with_deliveries else 362)
+    unknown = CliRunner().invoke(main, ["withdraw", wrong.path.stem, "--data", str(data)])
+    assert unknown.exit_code == 1 and wrong.path.stem in unknown.output
+
+
 def test_without_population_nothing_is_published_and_the_text_says_what_is_missing(tmp_path: Path) -> None:
     write_contacts(tmp_path / "k.csv", month_of_contacts())
     result = CliRunner().invoke(main, ["load", str(tmp_path / "k.csv"), "--data", str(tmp_path / "data")])
@@ -231,16 +291,39 @@ def test_a_lost_key_stops_the_load(tmp_path: Path) -> None:
     key.unlink()
     with pytest.raises(KeyProblem, match="every person a new person"):
         load([folder], tmp_path / "data")
+    key.write_bytes(bytes(range(64)))
+    key.chmod(0o400)
+    with pytest.raises(KeyProblem, match="is not the one that what was loaded was made with"):
+        load([folder], tmp_path / "data")
 
 
-@pytest.mark.parametrize("name", ["lpr_contacts/*.arrow", "population/[0-9a-f]*.parquet", "lpr_contacts/*.json"])
-def test_a_damaged_file_of_the_history_is_named_with_a_remedy_that_works(tmp_path: Path, name: str) -> None:
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def turn_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("lpr_contacts/*.arrow", cut_off),
+        ("lpr_contacts/*.arrow", turn_a_bit),
+        ("population/[0-9a-f]*.parquet", cut_off),
+        ("population/[0-9a-f]*.parquet", turn_a_bit),
+        ("lpr_contacts/*.json", cut_off),
+    ],
+)
+def test_a_damaged_file_of_the_history_is_named_with_a_remedy_that_works(tmp_path: Path, name: str, damage) -> None:
     folder = write_folder(tmp_path / "in")
     data = tmp_path / "data"
     load([folder], data, protection=UNPROTECTED)
     before = pointed_to(data)
     [file] = (data / "build" / "history").glob(name)
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    damage(file)
     ended = CliRunner().invoke(main, ["load", str(folder), "--data", str(data), "--protection", "none"])
     assert ended.exit_code == 1 and f"{file}: filen er en del af det, der er indlæst, og er beskadiget" in ended.output
     assert pointed_to(data) == before

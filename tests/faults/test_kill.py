@@ -64,7 +64,7 @@ def test_killed_at_random_moments_a_load_is_whole_or_has_not_been(country: Count
     country.check_next_run()
 
 
-@pytest.mark.parametrize("line", range(1, 18) if IS_FULL else (10,))
+@pytest.mark.parametrize("line", range(1, 13) if IS_FULL else (10,))  # a month tells of twelve
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_asked_to_stop_a_real_command_puts_its_things_away_and_says_so(
     country: Country, sign: signal.Signals, line: int

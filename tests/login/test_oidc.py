@@ -1,11 +1,13 @@
 """Logging in at a real, certified OpenID Connect provider that runs beside the real server."""
 
+import random
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from string import ascii_letters, digits
 from urllib.parse import urljoin
 
 import pytest
@@ -105,6 +107,17 @@ def test_who_logs_in_comes_to_the_page_that_was_asked_for(server) -> None:
     )
     assert view.json()["response"]["arrived"]["data"]["title"].startswith("Hjørring")
     assert "vera" in browser.get(f"{server.address}/_dash-layout").text
+
+
+@pytest.mark.parametrize("length", [2_000, 2_001, 6_000])
+def test_no_page_is_too_long_to_log_in_from(server, length: int) -> None:
+    """A browser drops a cookie of more than 4,093 bytes; letters by chance, for a cookie is packed."""
+    start, chance = "/k/hjoerring?x=", random.Random(5)
+    path = start + "".join(chance.choices(ascii_letters + digits, k=length - len(start)))
+    _, answer = log_in(server, "vera", path)
+    assert answer.url == server.address + (path if length <= 2_000 else "/")
+    cookies = [text for step in answer.history for text in step.raw.headers.getlist("Set-Cookie")]
+    assert cookies and max(map(len, cookies)) <= 4_093
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(server) -> None:

@@ -1,6 +1,7 @@
 """The drill: a data folder is copied, lost, put back – the same release is served, and the next month loads."""
 
 import io
+import os
 import shutil
 import stat
 import tarfile
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from deliveries import contact_line, write_contacts, write_folder
 
+import etl.backup
 from etl.__main__ import main
 from etl.backup import BackupProblem, backup, restore
 from etl.load import load
@@ -123,3 +125,25 @@ def test_the_commands_say_what_they_did(lived_in, tmp_path) -> None:
     assert back.exit_code == 0 and f"{open_release(lived_in).id} is shown" in back.output
     again = CliRunner().invoke(main, ["restore", str(tmp_path / "copy.tar"), "--data", str(tmp_path / "new")])
     assert again.exit_code == 1 and "Traceback" not in again.output
+
+
+def test_what_comes_back_is_open_to_nobody_else_not_even_meanwhile(lived_in, tmp_path, monkeypatch) -> None:
+    backup(lived_in, tmp_path / "copy.tar")
+    left = tmp_path / "new" / ".restoring-of-a-killed-run"
+    left.mkdir(parents=True)
+    (left / "key").touch()
+    modes = []
+    read = etl.backup._read
+
+    def looking(source, folder):
+        modes.append(folder.stat().st_mode & 0o777)
+        return read(source, folder)
+
+    monkeypatch.setattr(etl.backup, "_read", looking)
+    before = os.umask(0o022)
+    try:
+        restore(tmp_path / "copy.tar", tmp_path / "new")
+    finally:
+        os.umask(before)
+    assert modes == [0o700] and (tmp_path / "new" / "build").stat().st_mode & 0o777 == 0o700
+    assert not left.exists()

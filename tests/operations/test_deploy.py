@@ -1,4 +1,4 @@
-"""What `deploy/` says fits what there is: commands and their options, folders, and who must not see what."""
+"""What `deploy/` and `docs/drift.md` say fits what there is: commands, options, folders, and who must not see what."""
 
 import re
 import shlex
@@ -15,6 +15,7 @@ from tests.server import ROOT
 
 DEPLOY = ROOT / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service"))
+DRIFT = (ROOT / "docs" / "drift.md").read_text("utf-8")
 
 
 def unit(path: Path) -> RawConfigParser:
@@ -50,7 +51,8 @@ def test_units_run_where_nothing_can_be_written(path: Path) -> None:
     """Compiled passes need a place to be kept, and a call that is younger than systemd is refused, not punished."""
     service = unit(path)["Service"]
     if any(package == "etl" for package, *_ in commands(path)):
-        assert "NUMBA_CACHE_DIR=/var/cache/naerblik" in service["Environment"] and service["CacheDirectory"] == "naerblik"
+        assert "NUMBA_CACHE_DIR=/var/cache/naerblik" in service["Environment"]
+        assert service["CacheDirectory"] == "naerblik"
     assert service["SystemCallErrorNumber"] == "EPERM"
 
 
@@ -63,12 +65,53 @@ def test_names_of_users_are_such_as_systemd_takes() -> None:
 def test_the_web_user_sees_no_persons_and_the_loader_no_network() -> None:
     web, load = (unit(DEPLOY / f"naerblik-{name}.service")["Service"] for name in ("web", "load"))
     assert web["User"] != load["User"]
-    assert {"-/var/lib/naerblik/raw", "-/var/lib/naerblik/build"} <= set(web["InaccessiblePaths"].split())
+    hidden = {"-/var/lib/naerblik/raw", "-/var/lib/naerblik/build", "-/var/backups/naerblik"}
+    assert hidden <= set(web["InaccessiblePaths"].split())
     assert web["ReadWritePaths"] == "/var/lib/naerblik/web"
     assert load["PrivateNetwork"] == "yes"
     folders = (DEPLOY / "naerblik.tmpfiles").read_text("utf-8")
     for folder in ("raw", "build"):
         assert re.search(rf"^d /var/lib/naerblik/{folder} +0700 naerblik-etl naerblik-etl$", folders, re.MULTILINE)
+
+
+def test_keys_do_not_stay_beside_the_copies() -> None:
+    """Only where `--keys-to` is said are they left out of the copy, so it is said: to a place that ends with the unit."""
+    service = unit(DEPLOY / "naerblik-backup.service")["Service"]
+    words = commands(DEPLOY / "naerblik-backup.service")[0]
+    assert words[2].startswith("/var/backups/naerblik/")
+    assert words[words.index("--keys-to") + 1] == "$$RUNTIME_DIRECTORY/keys.tar"
+    assert service["RuntimeDirectory"] and service["RuntimeDirectoryMode"] == "0700"
+    assert "RuntimeDirectoryPreserve" not in service
+
+
+def test_documents_keep_what_the_machine_keeps() -> None:
+    """`find -mtime +13` takes what is 14 days old."""
+    older_than = int(re.findall(r"-mtime \+(\d+)", (DEPLOY / "naerblik-backup.service").read_text("utf-8"))[0])
+    for name in ("drift.md", "databeskyttelse.md"):
+        assert f"{older_than + 1} dage" in (ROOT / "docs" / name).read_text("utf-8")
+    folders = (DEPLOY / "naerblik.tmpfiles").read_text("utf-8")
+    ages = dict(re.findall(r"^[de] /var/lib/naerblik/(\S+) .*:(\d+)d$", folders, re.MULTILINE))
+    assert ages == {"raw/new": "30", "build/reports": "396", "web/audit": "396"}
+    told = (ROOT / "docs" / "databeskyttelse.md").read_text("utf-8")
+    for row, age in (("raw/", "30 dage"), ("build/reports", "13 måneder"), ("web/audit", "13 måneder")):
+        assert re.search(rf"^\| `{row}` .*{age}", told, re.MULTILINE), row
+
+
+def test_commands_of_the_document_exist() -> None:
+    """`nb` stands for `python -m etl … --data …`, see the document."""
+    found = re.findall(r"(?:\bnb|-m etl) ([a-z]+)([^`\n]*)", DRIFT)
+    assert {"load", "withdraw", "restore"} <= {name for name, _ in found}
+    for name, rest in found:
+        known = {option for parameter in etl.commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, name
+
+
+def test_alarms_ask_for_what_is_measured() -> None:
+    measured = (ROOT / "dashboard" / "running" / "metrics.py").read_text("utf-8")
+    found = {re.sub("_(total|bucket)$", "", name) for name in re.findall(r"\bnaerblik_\w+", DRIFT)}
+    assert len(found) > 3
+    for name in found:
+        assert f'"{name}"' in measured
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here to ask")
