@@ -179,7 +179,7 @@ class Reports:
         return replace(reports, runs=runs)
 
     def _knowing(self, codes: Iterable[str]) -> "Reports":
-        """The reports with more diagnoses in their list."""
+        """The reports with more diagnoses in their list, and the list in order."""
         diagnoses = sorted({*self.diagnoses, *codes})
         place = {code: number for number, code in enumerate(diagnoses)}
         moved = np.array([*(place[code] for code in self.diagnoses), NOTHING], dtype=np.int32)
@@ -245,11 +245,7 @@ def landed_reports(files: Sequence[tuple[Path, int]]) -> Reports:
     known: dict[str, dict[str, int]] = {name: {} for name in WORDS}
     known["rule"] = {rule: at for at, rule in enumerate(LATER_RULES)}
     met = [run for path, number in files for run in _runs(path, number, known)]
-    diagnoses = sorted(known["diagnosis"])
-    place = {code: at for at, code in enumerate(diagnoses)}
-    moved = np.array([*(place[code] for code in known["diagnosis"]), NOTHING], dtype=np.int32)
-    runs = [replace(run, places={**run.places, "diagnosis": moved[run.places["diagnosis"]]}) for run in met]
-    return Reports(runs, diagnoses, list(known["rule"]))
+    return Reports(met, list(known["diagnosis"]), list(known["rule"]))._knowing(())
 
 
 def _runs(path: Path, number: int, known: dict[str, dict[str, int]]) -> Iterator[Run]:

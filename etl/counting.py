@@ -400,7 +400,7 @@ class Recount:
         watched_since = as_of - (rule_values()["follow_up_days"] + 1) * 1440
 
         def touched(run: Run) -> NDArray[np.int64]:
-            return _in_time(run.get("start_minute"), run.get("end_minute"), watched_since, as_of)
+            return _touched_by_time(run.get("start_minute"), run.get("end_minute"), watched_since, as_of)
 
         has_passed = self.as_of != as_of
         places = self._old.places(touched) if has_passed else np.empty(0, np.int64)
@@ -455,7 +455,7 @@ class Recount:
 
 
 @njit(cache=True)
-def _in_time(start, end, watched_since, as_of):  # type: ignore[no-untyped-def]
+def _touched_by_time(start, end, watched_since, as_of):  # type: ignore[no-untyped-def]
     found = np.empty(len(start), np.int64)
     n = 0
     for at in range(len(start)):

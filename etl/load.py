@@ -548,7 +548,7 @@ def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release, nam
     )  # fmt: skip
     cells = now.join(before, on=names, how="full", coalesce=True).fill_null(0)
     whole = cells.select(pl.col("now", "before").sum())
-    if _has_moved(whole).any():
+    if whole["before"][0] and abs(whole["now"][0] / whole["before"][0] - 1) > LARGEST_CHANGE:  # however few they are
         change = {"first": first, "last": last, "before": whole["before"][0], "now": whole["now"][0]}
         return [told("audit.change", percent=round(100 * LARGEST_CHANGE), **change)]
     months, places = (

@@ -367,7 +367,7 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
     for kind, view in VIEWS.items():
         paths = sorted(p for p in (history / kind).glob("*.parquet") if p.stem in number_of)
         for path in paths:
-            _refuse_damaged(path)
+            _refuse_unreadable(path)
         read = [f"select *, {number_of[path.stem]} as delivery from read_parquet('{_quoted(path)}')" for path in paths]
         none = f"select *, 0 as delivery from read_parquet('{_quoted(history / kind / 'none.parquet')}')"
         # Files landed by an older version may lack a column that came later; it is null in them.
@@ -378,7 +378,8 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
     return number_of
 
 
-def _refuse_damaged(path: Path) -> None:
+def _refuse_unreadable(path: Path) -> None:
+    """Also of files that have no checksum: those of earlier versions, and deaths."""
     try:
         pq.read_metadata(path)
     except pa.ArrowException as error:
