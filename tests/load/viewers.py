@@ -35,13 +35,13 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
 import duckdb  # noqa: E402
-import requests  # noqa: E402
 
 from kpis.area import areas  # noqa: E402
 from kpis.indicator import load_indicators  # noqa: E402
 from kpis.release import Release, open_release  # noqa: E402
 from tests.server import HOST, Server, callback, serving, wait_for  # noqa: E402
 
+_FETCHED = re.compile(r'(?:src|stylesheet" href)="(/[^"]+)"')  # of what a page names, not the feeds
 P95_AIM, GROWTH_AIM, OPEN_AIM = 0.5, 0.05, 3.0
 KEPT = 5
 
@@ -106,20 +106,17 @@ def opened(data: Path, *, visitors: int = 200, seconds: float = 10.0) -> Seen:
         def visit(number: int) -> None:
             time.sleep(number * seconds / visitors)
             begun, path = time.perf_counter(), f"/k/{slugs[number % len(slugs)]}"
+            connection = http.client.HTTPConnection(HOST, server.port, timeout=60)
             try:
-                with requests.Session() as browser:
-                    page = browser.get(server.address + path, timeout=60)
-                    named = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
-                    for address in (*dict.fromkeys(named), "/_dash-layout", "/_dash-dependencies"):
-                        browser.get(server.address + address, timeout=60).raise_for_status()
-                    headers = {"Content-Type": "application/json"}
-                    view = browser.post(
-                        f"{server.address}/_dash-update-component", callback(path), headers=headers, timeout=60
-                    )
-                    view.raise_for_status()
+                page = _asked(connection, "GET", path, encoding="identity").decode()
+                for address in (*_FETCHED.findall(page), "/_dash-layout", "/_dash-dependencies"):
+                    _asked(connection, "GET", address)
+                _asked(connection, "POST", "/_dash-update-component", callback(path))
                 seen.seconds.append(time.perf_counter() - begun)
-            except requests.RequestException as error:
+            except (OSError, http.client.HTTPException, AssertionError) as error:
                 seen.errors.append(f"{path}: {error!r}"[:200])
+            finally:
+                connection.close()
 
         visits = [threading.Thread(target=visit, args=(number,)) for number in range(visitors)]
         for one in visits:
@@ -172,7 +169,7 @@ def _watch(
                 ]
             )
             try:
-                text = _asked(connection, path, query)
+                text = _asked(connection, "POST", "/_dash-update-component", callback(path, query), "identity").decode()
                 seen.seconds.append(time.perf_counter() - begun)
                 if path.removeprefix("/").split("/")[-1] not in text:
                     seen.errors.append(f"{path}: not the view that was asked for")
@@ -184,6 +181,7 @@ def _watch(
     readers = [threading.Thread(target=view, args=(number,)) for number in range(viewers)]
     for reader in readers:
         reader.start()
+    threading.Thread(target=_tell, args=(seen, until), daemon=True).start()
     time.sleep(min(settle, seconds / 2))
     before = _memory(server)
     for number in range(publications):
@@ -198,13 +196,35 @@ def _watch(
     return Outcome(seen, before, _memory(server))
 
 
-def _asked(connection: http.client.HTTPConnection, path: str, query: str) -> str:
-    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-    connection.request("POST", "/_dash-update-component", callback(path, query), headers)
+def _tell(seen: Seen, until: float) -> None:
+    """Say every minute how it goes."""
+    told = 0
+    while time.monotonic() + 60 < until:
+        time.sleep(60)
+        latest = Seen(seen.seconds[told:])
+        told += len(latest.seconds)
+        if latest.seconds:
+            print(
+                f"{(until - time.monotonic()) / 60:4.0f} min left: {told} views, {len(seen.errors)} errors, last minute's "
+                f"median {1000 * median(latest.seconds):.0f} ms, p95 {1000 * latest.quantile(0.95):.0f} ms",
+                file=sys.stderr,
+            )
+
+
+def _asked(
+    connection: http.client.HTTPConnection,
+    method: str,
+    address: str,
+    body: bytes | None = None,
+    encoding: str = "gzip, deflate, br, zstd",
+) -> bytes:
+    """What is sent for an address, packed as it comes: to unpack it is the visitor's own work."""
+    headers = {"Accept-Encoding": encoding} | ({"Content-Type": "application/json"} if body else {})
+    connection.request(method, address, body, headers)
     answer = connection.getresponse()
-    text = answer.read().decode()
-    assert answer.status == 200, f"status {answer.status}"
-    return text
+    sent = answer.read()
+    assert answer.status == 200, f"{address}: status {answer.status}"
+    return sent
 
 
 def publish(folder: Path, number: int) -> str:
