@@ -45,7 +45,7 @@ class Cells(NamedTuple):
     month: Ints  # [n] positions
     municipality: Ints
     stratum: Ints
-    chance: Floats  # [n] keyed numbers from −½ to ½, most of them near 0
+    chance: Floats  # [n] keyed numbers from −½ to ½, most of them near 0; of open cells
     segments: npt.NDArray[np.int64]  # ends: months × levels + 1 positions in the cells
 
 
@@ -86,6 +86,17 @@ def balance(
     lowest, highest = lowest.copy(), highest.copy()
     published = _balance(cells, margins, nesting, sizes, first, lowest, highest, base)
     return published, lowest, highest
+
+
+@njit(cache=True)
+def open_cells(counted: Ints, lowest: Bytes, highest: Bytes, base: int) -> npt.NDArray[np.bool_]:
+    """[n]: where the thresholds that are left differ on what is to be published; only these need a keyed number."""
+    is_open = np.zeros(len(counted), np.bool_)
+    for row in range(len(counted)):
+        for j in range(counted.shape[1]):
+            rest = counted[row, j] % base
+            is_open[row] |= (rest + lowest[row] >= base) != (rest + highest[row] >= base)
+    return is_open
 
 
 @njit(cache=True)

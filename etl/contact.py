@@ -343,27 +343,14 @@ def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
 
 def told_twice(ids: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Sorted ids that stand more than once in these arrays."""
-    once, twice = np.zeros((2, 1 << (MARK_BITS - 3)), np.uint8)
+    shift = _shift(sum(map(len, ids)))
+    once, twice = _no_marks(shift), _no_marks(shift)
     for some in ids:
-        _mark_again(some, once, twice)
-    marked = [some[_places_with_a_mark(some, twice)] for some in ids]
+        _mark_again(some, once, twice, shift)
+    marked = [some[_places_with_a_mark(some, twice, shift)] for some in ids]
     suspects = np.sort(np.concatenate([np.empty(0, np.int64), *marked]))
     again = distinct(suspects[1:][suspects[1:] == suspects[:-1]])
     return again[again != NO_ID]
-
-
-MARK_BITS = 28
-
-
-@njit(cache=True)
-def _mark_again(ids, once, twice):  # type: ignore[no-untyped-def]
-    """Mark in `twice` the ids that share one of 2^28 marks with another: all told twice, one in twenty others."""
-    for number in ids:
-        mark = _mark(number)
-        byte, bit = mark >> np.uint64(3), np.uint8(1 << (mark & np.uint64(7)))
-        if once[byte] & bit:
-            twice[byte] |= bit
-        once[byte] |= bit
 
 
 class Wanted:
@@ -372,34 +359,52 @@ class Wanted:
     def __init__(self, numbers: NDArray[Any]) -> None:
         """Take sorted numbers."""
         self._numbers = numbers
-        self._marks = _marked(numbers)
+        self._shift = _shift(len(numbers))
+        self._marks = _no_marks(self._shift)
+        _mark_again(numbers, self._marks, self._marks, self._shift)
 
     def places(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Places of the values that are in the set."""
-        candidates = _places_with_a_mark(values, self._marks)
+        candidates = _places_with_a_mark(values, self._marks, self._shift)
         return candidates[is_among(values[candidates], self._numbers)]
 
 
-@njit(cache=True)
-def _mark(number):  # type: ignore[no-untyped-def]
-    return (np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - MARK_BITS)
+MOST_MARK_BITS = 28
+MARKS_A_NUMBER = 5  # bits: of 32 numbers that are not wanted, one has a mark
+
+
+def _shift(n_numbers: int) -> np.uint64:
+    """What makes marks of hashes: few for few numbers, so that the table stays in the processor's cache."""
+    bits = max(3, n_numbers.bit_length() + MARKS_A_NUMBER)
+    return np.uint64(64 - min(bits, MOST_MARK_BITS))
+
+
+def _no_marks(shift: np.uint64) -> NDArray[np.uint8]:
+    return np.zeros(1 << (61 - int(shift)), np.uint8)
 
 
 @njit(cache=True)
-def _marked(numbers):  # type: ignore[no-untyped-def]
-    marks = np.zeros(1 << (MARK_BITS - 3), np.uint8)
+def _mark(number, shift):  # type: ignore[no-untyped-def]
+    return (np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)) >> shift
+
+
+@njit(cache=True)
+def _mark_again(numbers, once, twice, shift):  # type: ignore[no-untyped-def]
+    """Mark each number in `once`, and in `twice` those whose mark was there."""
     for number in numbers:
-        mark = _mark(number)
-        marks[mark >> np.uint64(3)] |= np.uint8(1 << (mark & np.uint64(7)))
-    return marks
+        mark = _mark(number, shift)
+        byte, bit = mark >> np.uint64(3), np.uint8(1 << (mark & np.uint64(7)))
+        if once[byte] & bit:
+            twice[byte] |= bit
+        once[byte] |= bit
 
 
 @njit(cache=True)
-def _places_with_a_mark(values, marks):  # type: ignore[no-untyped-def]
+def _places_with_a_mark(values, marks, shift):  # type: ignore[no-untyped-def]
     found = np.empty(len(values), np.int64)
     n = 0
     for at in range(len(values)):
-        mark = _mark(values[at])
+        mark = _mark(values[at], shift)
         if marks[mark >> np.uint64(3)] & np.uint8(1 << (mark & np.uint64(7))):
             found[n] = at
             n += 1

@@ -203,7 +203,8 @@ class Tally:
             cubes.append(self._cube_of_group(group, events))
             lengths.append(_counted(vars(self._lengths.count(events)), "n_acute", group))
         contacts = _counted(dict(zip(CONTACT_MEASURES, self._contacts, strict=True)), "n_contact")
-        return {"cube": pl.concat(cubes), "lengths": pl.concat(lengths), "contacts": contacts}
+        cube = pl.concat(cubes).cast({pl.Int64: pl.Int32})  # millions of small counts
+        return {"cube": cube, "lengths": pl.concat(lengths), "contacts": contacts}
 
     def _cube_of_group(self, group: int, events: Columns) -> pl.DataFrame:
         # few of all cells hold anything of a group: only those are counted

@@ -26,6 +26,7 @@ from etl.contact import (
     Columns,
     Reports,
     Run,
+    Wanted,
     distinct,
     in_order_of_persons,
     is_among,
@@ -251,10 +252,10 @@ def cube(counts: Counts, grid: Grid) -> pl.DataFrame:
     table, groups = counts["cube"], counted_groups()
     place = table["group"].to_numpy().astype(np.int64) * grid.n_cells + table["cell"].to_numpy()
     if (place[1:] < place[:-1]).any():  # counted anew in part; all at once they come in order
-        table = table[np.argsort(place)]
+        table = table[np.argsort(place, kind="stable")]  # quick where nearly all are in order
     return grid.named(table["cell"].to_numpy()).with_columns(
         pl.Series(groups, dtype=pl.Enum(groups)).gather(table["group"]).alias("group_id"),
-        *(table[name].cast(pl.Int32) for name in (*MEASURES, "n_person")),
+        *(table[name] for name in (*MEASURES, "n_person")),
     )
 
 
@@ -384,10 +385,15 @@ class Recount:
         return ids[ids != NO_ID]
 
     @cached_property
+    def _told_twice(self) -> NDArray[np.int64]:
+        """Sorted ids of the contacts that may be told more than once, now or then."""
+        return distinct(np.r_[self.standing.ids_told_twice, self._new_ids])
+
+    @cached_property
     def _links(self) -> Columns:
         """Person and contact_id of the old reports of contacts that are told more than once."""
-        ids = distinct(np.r_[self.standing.ids_told_twice, self._new_ids])
-        return self._old.at(self._old.with_one_of("contact_id", ids), ("person", "contact_id"))
+        places = self._old.with_one_of("contact_id", self._told_twice)
+        return self._old.at(places, ("person", "contact_id"))
 
     @cached_property
     def _in_time(self) -> Columns:
@@ -410,26 +416,24 @@ class Recount:
     def _tied(self) -> NDArray[np.uint64]:
         """The persons, sorted, all of whose reports may count otherwise than they did.
 
-        Those with something corrected or moved, who are new on acute places, or whose death is told anew.
+        Those who are new on acute places, whose death is told anew, or who share a contact with a touched person.
         """
         death, minute = self.around.deaths
         known, known_minute = self.standing.deaths
         at = np.minimum(np.searchsorted(known, death), max(known.size - 1, 0))
         is_known = known_minute[at] == minute if known.size else np.zeros(death.size, bool)
         new_deaths = death[~(is_among(death, known) & is_known)]
-        new_on_places = np.setdiff1d(self.around.on_places, self.standing.on_places)
-        persons = distinct(np.r_[self._new["person"], self._in_time["person"], new_on_places, new_deaths])
-        # a contact that was told of two persons ties them together
-        person, ids = (np.r_[self._links[name], self._new[name]] for name in ("person", "contact_id"))
-        is_linked = is_among(ids, distinct(np.r_[self._links["contact_id"], told_twice([self._new["contact_id"]])]))
-        person, ids = person[is_linked], ids[is_linked]
+        tied = np.r_[np.setdiff1d(self.around.on_places, self.standing.on_places), new_deaths]
+        touched = distinct(np.r_[self._new["person"], self._in_time["person"], tied])
+        person, ids = _told_of_several(
+            *(np.r_[self._links[name], self._new[name]] for name in ("person", "contact_id"))
+        )
         while True:
-            of_ids = distinct(ids[is_among(person, persons)])
-            more = distinct(np.r_[persons, person[is_among(ids, of_ids)]])
-            if more.size == persons.size:
-                break
-            persons = more
-        return distinct(np.r_[new_on_places, new_deaths, person[is_among(person, persons)]])
+            of_touched = distinct(ids[is_among(person, touched)])
+            more = distinct(np.r_[touched, person[is_among(ids, of_touched)]])
+            if more.size == touched.size:
+                return distinct(np.r_[tied, person[is_among(ids, of_touched)]])
+            touched = more
 
     @cached_property
     def _touched(self) -> NDArray[np.int64]:
@@ -448,10 +452,35 @@ class Recount:
         theirs = self.reports.at(places, ("person", "start_minute", "end_minute", "contact_id"))
         end = np.where(theirs["end_minute"] == NOTHING, np.iinfo(np.int32).max, theirs["end_minute"]).astype(np.int64)
         order, _ = in_order(theirs["person"], theirs["start_minute"], end, theirs["contact_id"])
+        # of what is told of one contact one report counts: they lie in one stretch, to its last end
+        again = Wanted(self._told_twice).places(theirs["contact_id"])
+        end[again] = _last_of_each(theirs["contact_id"][again], np.maximum(end, theirs["start_minute"])[again])
         values = rule_values()
         apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
         bears = _bears(order, theirs["person"], theirs["start_minute"], end, person, since, apart, _year_of_day())
         return places[bears]
+
+
+def _told_of_several(
+    person: NDArray[np.uint64], ids: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Persons and ids of the contacts that are told of more than one person."""
+    order = np.argsort(ids)
+    person, ids = person[order], ids[order]
+    of_several = distinct(ids[1:][(ids[1:] == ids[:-1]) & (person[1:] != person[:-1])])
+    at = is_among(ids, of_several) & (ids != NO_ID)
+    return person[at], ids[at]
+
+
+def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The latest end of all that share an id, one entry an end."""
+    order = np.argsort(ids)
+    is_first = np.r_[np.ones(min(ids.size, 1), dtype=bool), ids[order][1:] != ids[order][:-1]]
+    last = np.empty_like(end)
+    if ids.size:
+        of_each = np.maximum.reduceat(end[order], np.flatnonzero(is_first))
+        last[order] = of_each[np.cumsum(is_first) - 1]
+    return last
 
 
 @njit(cache=True)
@@ -500,14 +529,17 @@ def _bears(order, person, start, end, touched, since, apart, year_of_day):  # ty
 
 
 def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """What stood in its order, and what is new behind it: of millions of rows a few have moved."""
     counts = [name for name in stood.columns if name not in keys]
-
-    def summed(*tables: pl.DataFrame) -> pl.DataFrame:
-        whole = pl.concat(tables, how="vertical_relaxed").group_by(keys).agg(pl.col(counts).sum())
-        return whole.filter(pl.any_horizontal(pl.col(counts) != 0)).select(stood.columns).cast(dict(stood.schema))  # type: ignore[arg-type]
-
-    moved = summed(now, then.with_columns(-pl.col(counts)))
-    return pl.concat([stood.join(moved, on=keys, how="anti"), summed(stood.join(moved, on=keys, how="semi"), moved)])
+    both = pl.concat([now, then.with_columns(-pl.col(counts))], how="vertical_relaxed")
+    moved = both.group_by(keys).agg(pl.col(counts).sum()).filter(pl.any_horizontal(pl.col(counts) != 0))
+    moved = moved.cast(dict(stood.schema)).with_row_index("at")  # type: ignore[arg-type]
+    found = stood.join(moved, on=keys, how="left", maintain_order="left", suffix=" moved")
+    is_new = np.ones(len(moved), dtype=bool)
+    is_new[found["at"].drop_nulls().to_numpy()] = False
+    total = found.select(*keys, *(pl.col(name) + pl.col(f"{name} moved").fill_null(0) for name in counts))
+    is_left = pl.any_horizontal(pl.col(counts) != 0)
+    return pl.concat([total.filter(is_left), moved.filter(is_new).select(total.columns)]).select(stood.columns)
 
 
 def told_of(counts: Counts) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ import polars as pl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from etl.accuracy import Accuracy, in_words
-from etl.balance import Cells, Margins, Nesting, balance
+from etl.balance import Cells, Margins, Nesting, balance, open_cells
 from etl.margins import (
     CONTACTS,
     DISCHARGES,
@@ -272,7 +272,7 @@ class _Table:
         left = known.on(*axes, base) if known else np.full(shape, nothing_known(base), np.uint8)
         lowest, highest = unpacked(left[self.at])
         true, counted = self._counts(family, protection.threshold)
-        chance = self._chance(family, key, np.flatnonzero(lowest < highest))
+        chance = self._chance(family, key, np.flatnonzero(open_cells(counted, lowest, highest, base)))
         cells = Cells(true, counted, *self.at, chance, self.segments)
         published, lowest, highest = balance(cells, margins, self.nesting, lowest, highest, base)
         left[self.at] = packed(lowest, highest)

@@ -17,7 +17,7 @@ DAY = 1440
 MONTHS = [date(2024, month, 1) for month in (4, 5, 6, 7)]  # `as_of` of one delivery after the other
 FIRST = minute("2021-01-01 00:00")
 FEW = [3, 17, 2**40, 2**62, 2**63 + 5, 2**64 - 9]
-MANY = [*FEW, *range(2**50, 2**64, 2**58)]
+MANY = [*FEW, *range(2**50, 2**64, 2**56)]
 POPULATION = {
     "municipality": "0101", "quarter": date(2024, 1, 1), "sex": 1, "age_first": 70, "age_last": 70, "age_from": 70,
     "persons": 1, "row": 1, "rule": None,
@@ -25,19 +25,26 @@ POPULATION = {
 
 
 def reports(chance: random.Random, until: int, told: list[dict], persons: list[int] = FEW) -> list[dict]:
-    """What is reported up to a time: new contacts, some open or in the future, and corrections of old ones."""
+    """What is reported up to a time: new contacts, some open or in the future, and corrections of old ones.
+
+    Of many persons most have nothing new, nothing open and nothing recent: there is something not to count.
+    """
     rows = []
-    for _ in range(chance.randint(5, 25) * len(persons) // len(FEW)):
-        known = chance.choice(told) if told and chance.random() < (0.3 if persons is FEW else 0.03) else None
+    are_few = persons is FEW
+    since = [FIRST, until - 60 * DAY] if are_few else [FIRST] * 30 + [until - 60 * DAY]
+    for _ in range(chance.randint(5, 25) * (1 if are_few else len(persons) // 12)):
+        known = chance.choice(told) if told and chance.random() < (0.3 if are_few else 0.03) else None
         if known is not None and chance.random() < 0.3:
             rows.append(known)  # word for word
             continue
-        start = chance.randrange(chance.choice([FIRST, until - 60 * DAY]), until + 3 * DAY, 60)
-        end = None if chance.random() < 0.15 else start + chance.choice([60, 700, 720, 1500, 9000])
+        start = chance.randrange(chance.choice(since), until + 3 * DAY, 60)
+        end = (
+            None if chance.random() < (0.15 if are_few else 0.01) else start + chance.choice([60, 700, 720, 1500, 9000])
+        )
         rows.append(
             contact(
                 known["contact_id"] if known else chance.choice([len(told) + len(rows) + 1] * 19 + [None]),
-                chance.choice(persons),
+                known["person"] if known and chance.random() < 0.7 else chance.choice(persons),
                 start,
                 end,
                 reported=until + len(rows),
