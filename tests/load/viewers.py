@@ -7,10 +7,10 @@
 A publication here is what readers see of one: a sound copy of the release under a new name, and the pointer moved to
 it. (What a load does beside it is the ETL's own benchmark.) DATA is copied first; nothing is written to it.
 
-Printed: views, errors, median and 95th percentile in milliseconds, memory of each worker when it has settled and at the
-end. Settled means: warmed up, and a third of the publications followed – while two releases are held a worker takes more
-room, which the system's allocator keeps for the next time. It runs beside the server and shares its processors, so the
-figures are on the careful side. Exit code 1 where an aim is missed: p95 ≤ 500 ms, no errors, growth ≤ 5 %; of first
+Printed: views, errors, median and 95th percentile in milliseconds, memory of each worker. Memory goes up and down by a
+tenth as views are drawn, so it is looked at every ten seconds, and medians are compared: of the first and of the last
+third of the time since it settled. Settled means: warmed up, and the first publication followed, from when on two
+releases are held. It runs beside the server and shares its processors, so the figures are on the careful side. Exit code 1 where an aim is missed: p95 ≤ 500 ms, no errors, growth ≤ 5 %; of first
 visits p95 ≤ 3 s. A first visit is all that a browser without a cache asks for: the page, what it names, Dash's own
 addresses, and the view.
 """
@@ -62,8 +62,8 @@ class Seen:
 @dataclass(frozen=True)
 class Outcome:
     seen: Seen
-    before: dict[int, int]  # worker → bytes
-    after: dict[int, int]
+    before: dict[int, float]  # worker → bytes, median of the first third of the settled time
+    after: dict[int, float]  # … of the last third
 
     @property
     def growth(self) -> float:
@@ -181,22 +181,22 @@ def _watch(
     readers = [threading.Thread(target=view, args=(number,)) for number in range(viewers)]
     for reader in readers:
         reader.start()
-    threading.Thread(target=_tell, args=(seen, until), daemon=True).start()
+    threading.Thread(target=_tell, args=(server, seen, until), daemon=True).start()
     time.sleep(min(settle, seconds / 2))
-    before = _memory(server)
+    room = _Room(server)
     for number in range(publications):
-        if number <= publications // 3:
-            before = _memory(server)
         time.sleep(max(0.0, until - time.monotonic()) / (publications - number + 1))
         published = publish(release.path.parent, number)
         wait_for(lambda published=published: server.get("/ready").text.strip() == published, server.process, 30)
         seen.releases.add(published)
+        if number == 0:
+            room.looks.clear()
     for reader in readers:
         reader.join()
-    return Outcome(seen, before, _memory(server))
+    return Outcome(seen, *room.thirds())
 
 
-def _tell(seen: Seen, until: float) -> None:
+def _tell(server: Server, seen: Seen, until: float) -> None:
     """Say every minute how it goes."""
     told = 0
     while time.monotonic() + 60 < until:
@@ -206,7 +206,8 @@ def _tell(seen: Seen, until: float) -> None:
         if latest.seconds:
             print(
                 f"{(until - time.monotonic()) / 60:4.0f} min left: {told} views, {len(seen.errors)} errors, last minute's "
-                f"median {1000 * median(latest.seconds):.0f} ms, p95 {1000 * latest.quantile(0.95):.0f} ms",
+                f"median {1000 * median(latest.seconds):.0f} ms, p95 {1000 * latest.quantile(0.95):.0f} ms; "
+                f"workers {', '.join(f'{size / 1e6:.0f}' for size in _memory(server).values())} MB",
                 file=sys.stderr,
             )
 
@@ -241,6 +242,32 @@ def publish(folder: Path, number: int) -> str:
     for old in sorted(folder.glob("v*.duckdb"))[:-KEPT]:
         old.unlink()
     return name
+
+
+class _Room:
+    """Looks at the memory of the workers every ten seconds, from when it is made."""
+
+    def __init__(self, server: Server) -> None:
+        self.looks: list[dict[int, int]] = []
+        self._server = server
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._ended.wait(10 if self.looks else 0.1):
+            self.looks.append(_memory(self._server))
+
+    def thirds(self) -> tuple[dict[int, float], dict[int, float]]:
+        """End it; medians of the first and of the last third, of the workers that were there."""
+        self._ended.set()
+        self._thread.join()
+        third = -(-len(self.looks) // 3)
+        return _medians(self.looks[:third]), _medians(self.looks[-third:])
+
+
+def _medians(looks: list[dict[int, int]]) -> dict[int, float]:
+    return {pid: median(look[pid] for look in looks) for pid in set.intersection(*map(set, looks))}
 
 
 def _memory(server: Server) -> dict[int, int]:
