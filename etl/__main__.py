@@ -115,15 +115,16 @@ def main() -> None:
     help="Share of the country: 0.05 makes a twentieth of people and contacts.",
 )
 @click.option("--seed", default=2026, show_default=True, help="The same seed gives the same country.")
+@LANG
 @plain_errors
-def demo(data_dir: Path, years: int, scale: float, seed: int) -> None:
+def demo(data_dir: Path, years: int, scale: float, seed: int, lang: "Language") -> None:
     """Write a synthetic country's deliveries, in the shapes of real ones, into DATA/raw/demo."""
     from etl.synthetic import write_demo
 
     folder = data_dir / "raw" / "demo"
-    with _progress(True) as progress:
+    with _progress(True, lang) as progress:
         write_demo(folder, years=years, scale=scale, seed=seed, progress=progress.share)
-    click.echo(f"Synthetic deliveries lie in {folder}. Load them with: python -m etl load {folder} --data {data_dir}")
+    _say("done.demo", lang, folder=folder, data=data_dir)
 
 
 @main.command()
@@ -193,12 +194,13 @@ def load(
 @AS_OF
 @PROTECTION
 @ACCEPT
+@LANG
 @plain_errors
-def build(data_dir: Path, as_of: datetime | None, protection: str, accept_change: str | None) -> None:
+def build(data_dir: Path, as_of: datetime | None, protection: str, accept_change: str | None, lang: "Language") -> None:
     """Build and publish again from what was loaded before (after a change of rules or code lists)."""
     from etl.load import rebuild
 
-    with _progress(True) as progress:
+    with _progress(True, lang) as progress:
         published = rebuild(
             data_dir,
             as_of=_day(as_of),
@@ -206,80 +208,84 @@ def build(data_dir: Path, as_of: datetime | None, protection: str, accept_change
             accept_change=accept_change,
             progress=progress,
         )
-    _echo_published(published.path, published.is_new)
+    _echo_published(published.path, published.is_new, lang)
 
 
 @main.command()
 @click.argument("release_id")
 @DATA
+@LANG
 @plain_errors
-def publish(release_id: str, data_dir: Path) -> None:
+def publish(release_id: str, data_dir: Path, lang: "Language") -> None:
     """Point to a release that was built before (see `status`), after reading all of it."""
-    from etl.publish import go_to, one_writer, published
-    from etl.source import closest
+    from etl.publish import PublishProblem, go_to, one_writer, published
+    from etl.words import told
 
     releases = {path.stem: path for path in published(data_dir)}
     if release_id not in releases:
-        raise click.ClickException(
-            f"There is no release {release_id}.{closest(release_id, list(releases))} `status` lists them."
-        )
+        raise PublishProblem(told("publish.none_such", release=release_id, kept=", ".join(releases) or "–"))
     with one_writer(data_dir):
         go_to(releases[release_id], data_dir)
-    click.echo(f"{release_id} is now the current release.")
+    _say("publish.current", lang, release=release_id)
 
 
 @main.command()
 @DATA
+@LANG
 @plain_errors
-def rollback(data_dir: Path) -> None:
+def rollback(data_dir: Path, lang: "Language") -> None:
     """Go back to the newest sound release before the current one."""
     from etl.publish import one_writer
     from etl.publish import rollback as roll_back
 
     with one_writer(data_dir):
         target = roll_back(data_dir)
-    click.echo(f"{target.stem} is now the current release.")
+    _say("publish.current", lang, release=target.stem)
 
 
 @main.command()
 @click.argument("release_id")
 @click.option("--with-deliveries", is_flag=True, help="Also take out the deliveries that it was the first to bring.")
 @DATA
+@LANG
 @plain_errors
-def withdraw(release_id: str, data_dir: Path, with_deliveries: bool) -> None:
+def withdraw(release_id: str, data_dir: Path, with_deliveries: bool, lang: "Language") -> None:
     """Take away a release that was wrong; where it is current, the one before it becomes current."""
     from etl.publish import one_writer
     from etl.publish import withdraw as take_away
-    from etl.words import told
+    from etl.words import words
 
     with one_writer(data_dir):
         done = take_away(release_id, data_dir, with_deliveries=with_deliveries)
-    click.echo(told("publish.withdrawn", release=release_id, current=done.current.stem)["en"])
+    _say("publish.withdrawn", lang, release=release_id, current=done.current.stem)
     for delivery in done.deliveries:
         text = "publish.taken_out" if with_deliveries else "publish.brought"
-        click.echo(told(text, file=delivery["file"], kind=delivery["kind"])["en"])
+        _say(text, lang, file=delivery["file"], kind=words()["kind"][delivery["kind"]])
 
 
 @main.command()
 @DATA
+@LANG
 @plain_errors
-def status(data_dir: Path) -> None:
+def status(data_dir: Path, lang: "Language") -> None:
     """Which releases there are, which one is current, and what it holds."""
+    from babel.numbers import format_decimal
+
     from etl.publish import pointed_to, published
+    from etl.words import told, words
     from kpis.release import open_release
 
     for path in published(data_dir):
         mark = "→" if path == pointed_to(data_dir) else " "
         click.echo(f"{mark} {path.stem}  {path.stat().st_size / 1e6:.1f} MB")
     manifest = open_release(data_dir).manifest
-    protection = manifest["protection"]
-    kind = "synthetic data" if manifest["is_synthetic"] else "real data"
-    click.echo(
-        f"Data from {manifest['data_from']} to before {manifest['as_of']} ({kind}); provisional from "
-        f"{manifest['provisional_from']}; protection: {protection['method']}, base {protection['base']}."
-    )
+    kind = told("status.synthetic" if manifest["is_synthetic"] else "status.real")
+    facts = {name: manifest[name] for name in ("data_from", "as_of", "provisional_from")}
+    facts |= {name: manifest["protection"][name] for name in ("method", "base")}
+    _say("status.holds", lang, kind=kind, **facts)
     for step in manifest["attrition"]:
-        click.echo(f"  {step['step']:<20}{step['rows']:>12,}")
+        n = format_decimal(step["rows"], "#,##0", locale=lang)
+        click.echo(f"  {words()['step'][step['step']][lang]:<40}{n:>14}")
 
 
 @main.command()
@@ -306,14 +312,14 @@ def diff(before: str | None, after: str | None, data_dir: Path, lang: "Language"
 
 @main.command()
 @DATA
+@LANG
 @plain_errors
-def key(data_dir: Path) -> None:
+def key(data_dir: Path, lang: "Language") -> None:
     """Make the secret keys of a data folder, unless it has them."""
     from etl.load import open_keys
 
     keys = open_keys(data_dir)
-    folder = data_dir / "build" / "keys"
-    click.echo(f"Person key {keys.pseudonym.key_id} lies in {folder}. Keep a copy in a safe place.")
+    _say("key.there", lang, id=keys.pseudonym.key_id, folder=data_dir / "build" / "keys")
 
 
 @main.command()
@@ -325,11 +331,10 @@ def key(data_dir: Path) -> None:
 def backup(target: Path, data_dir: Path, lang: "Language", keys_to: Path | None) -> None:
     """Copy releases, history, keys and what readers saved into one FILE; deliveries are not in it."""
     from etl.backup import backup as back_up
-    from etl.words import told
 
     copied = back_up(data_dir, target, keys_to)
     facts = {"file": target, "files": copied.files, "megabytes": copied.bytes // 1_000_000}
-    click.echo(told("backup.made_with_keys" if copied.has_keys else "backup.made", **facts)[lang])
+    _say("backup.made_with_keys" if copied.has_keys else "backup.made", lang, **facts)
 
 
 @main.command()
@@ -341,22 +346,22 @@ def backup(target: Path, data_dir: Path, lang: "Language", keys_to: Path | None)
 def restore(source: Path, data_dir: Path, lang: "Language", keys_from: Path | None) -> None:
     """Put a copy back into an empty data folder, after checking every byte of it."""
     from etl.backup import restore as put_back
-    from etl.words import told
     from kpis.release import open_release
 
     copied = put_back(source, data_dir, keys_from)
     facts = {"folder": data_dir, "files": copied.files, "release": open_release(data_dir).id}
-    click.echo(told("backup.restored", **facts)[lang])
+    _say("backup.restored", lang, **facts)
 
 
 @main.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-def template(path: Path) -> None:
+@LANG
+def template(path: Path, lang: "Language") -> None:
     """Write the blank reporting template for acute and subacute services (Excel)."""
     from etl.template import write_template
 
     write_template(path)
-    click.echo(f"{path} is ready to be filled in.")
+    _say("done.template", lang, file=path)
 
 
 @main.group()
@@ -369,22 +374,26 @@ def fetch() -> None:
 @DATA
 @click.option("--since", type=int, metavar="YEAR", help="First year to fetch; all by default.")
 @click.option("--base-url", envvar="NAERBLIK_STATBANK_URL", help="Address of StatBank's API, if not the public one.")
-def fetch_statbank(table: str, data_dir: Path, since: int | None, base_url: str | None) -> None:
+@LANG
+@plain_errors
+def fetch_statbank(table: str, data_dir: Path, since: int | None, base_url: str | None, lang: "Language") -> None:
     """Fetch a table of StatBank Denmark (FOLK1A, AED10A, HJEMSYG, RESP01 …) into DATA/raw/statbank."""
-    from etl.statbank import BASE, StatbankProblem, fetch_table, known_tables
+    from etl.statbank import BASE, fetch_table, known_tables
     from etl.words import told
 
-    try:
-        with _progress(True) as progress:
-            progress.stage(told("stage.fetching", table=table))
-            path = fetch_table(
-                table, data_dir / "raw" / "statbank", base=base_url or BASE, since=since, progress=progress.step
-            )
-    except StatbankProblem as problem:
-        raise click.ClickException(str(problem)) from problem
-    click.echo(f"{path} is ready. Load it with: python -m etl load {path} --data {data_dir}")
+    folder = data_dir / "raw" / "statbank"
+    with _progress(True, lang) as progress:
+        progress.stage(told("stage.fetching", table=table))
+        path = fetch_table(table, folder, base=base_url or BASE, since=since, progress=progress.step)
+    _say("done.fetched", lang, file=path, data=data_dir)
     if path.stem not in known_tables():
-        click.echo(f"No delivery is known with its headers, though. Known are {', '.join(sorted(known_tables()))}.")
+        _say("done.fetched_unknown", lang, known=", ".join(sorted(known_tables())))
+
+
+def _say(text: str, lang: "Language", **values: Any) -> None:
+    from etl.words import told
+
+    click.echo(told(text, **values)[lang])
 
 
 def _day(moment: datetime | None) -> date | None:
@@ -446,7 +455,7 @@ def _write_report(report: "LoadReport", occasion: Any, data_dir: Path, lang: "La
         click.secho(text["report_not_written"][lang].format(error=error), fg="red", err=True)
 
 
-def _echo_published(path: Path, is_new: bool, lang: "Language" = "en") -> None:
+def _echo_published(path: Path, is_new: bool, lang: "Language") -> None:
     from etl.words import words
 
     said = words()["report"]["published_release" if is_new else "nothing_new_release"][lang].format(release=path.stem)

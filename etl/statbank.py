@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.source import Source, fold, load_sources
-from etl.words import Both
+from etl.words import Both, Problem, told
 
 BASE = "https://api.statbank.dk/v1"
 SECONDS = 120  # without a byte
@@ -28,7 +28,7 @@ BLOCK = 1 << 20
 LARGEST = 8 << 30
 
 
-class StatbankProblem(Exception):
+class StatbankProblem(Problem):
     """A table could not be fetched; the text says why and what to do. Nothing was written."""
 
 
@@ -53,16 +53,16 @@ def fetch_table(
     """
     table = table.upper()
     if not re.fullmatch(r"[A-Z0-9]{2,20}", table):
-        raise StatbankProblem("The name of a StatBank table is letters and digits, such as FOLK1A.")
+        raise StatbankProblem(told("statbank.name"))
     about = _ask(f"{base}/tableinfo", {"table": table, "lang": "da", "format": "JSON"})
     try:
         variables = _variables(json.loads(about.read(BLOCK << 5))["variables"], _source(table), since)
     except (ValueError, KeyError, TypeError, OSError, HTTPException) as error:
-        raise StatbankProblem(f"{base}/tableinfo: the answer on {table} does not describe a table.") from error
+        raise StatbankProblem(told("statbank.no_table", address=f"{base}/tableinfo", table=table)) from error
     finally:
         about.close()
     if since is not None and not all(variable["values"] for variable in variables):
-        raise StatbankProblem(f"{table} has nothing from {since} on. Choose an earlier year.")
+        raise StatbankProblem(told("statbank.since", table=table, since=str(since)))
     query = {"table": table, "lang": "da", "format": "BULK", "valuePresentation": "Value", "variables": variables}
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{table}.csv"
@@ -85,13 +85,13 @@ def _source(table: str) -> Source | None:
     return next((source for source in load_sources() if source.table == table), None)
 
 
-def _variables(told: list[dict[str, Any]], source: Source | None, since: int | None) -> list[dict[str, Any]]:
+def _variables(about: list[dict[str, Any]], source: Source | None, since: int | None) -> list[dict[str, Any]]:
     """The variables to ask for, each with all its values, or those of the years asked for."""
     needed = (
         {header for column in source.columns if column.is_required for header in column.headers} if source else None
     )
     wanted = []
-    for variable in told:
+    for variable in about:
         is_needed = needed is None or bool({fold(variable["id"]), fold(variable.get("text", ""))} & needed)
         if is_needed or not variable.get("elimination", False):
             values = ["*"]
@@ -103,20 +103,19 @@ def _variables(told: list[dict[str, Any]], source: Source | None, since: int | N
 
 def _ask(address: str, query: dict[str, Any]) -> HTTPResponse:
     if not address.startswith(("https://", "http://")):
-        raise StatbankProblem(f"{address}: the address of the API begins with https://.")
+        raise StatbankProblem(told("statbank.address", address=address))
     request = urllib.request.Request(
         address, json.dumps(query, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
     )
     try:
         return urllib.request.urlopen(request, timeout=SECONDS)
     except urllib.error.HTTPError as error:
-        raise StatbankProblem(f"{address}: StatBank says no ({error.code}): {_reason(error)}") from error
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
         raise StatbankProblem(
-            f"{address} cannot be reached ({reason}). Is there a network, and may this machine use it? Else download "
-            "the table in a browser (statistikbanken.dk, format CSV) and load that file."
+            told("statbank.refused", address=address, code=str(error.code), reason=_reason(error))
         ) from error
+    except (OSError, HTTPException, ValueError) as error:
+        reason = str(getattr(error, "reason", error))
+        raise StatbankProblem(told("statbank.unreached", address=address, reason=reason)) from error
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
@@ -138,19 +137,21 @@ def _save(answer: HTTPResponse, part: Path, table: str, progress: Callable[[int]
                 head, tail = head or block, block
                 received += len(block)
                 if received > LARGEST:
-                    raise StatbankProblem(f"{table}: the answer is larger than {LARGEST >> 30} GB. It was not kept.")
+                    raise StatbankProblem(told("statbank.large", table=table, gigabytes=LARGEST >> 30))
                 file.write(block)
                 progress(len(block))
             file.flush()
             os.fsync(file.fileno())
     except HTTPException as error:
-        raise StatbankProblem(f"{table}: the answer broke off after {received} bytes. Try again.") from error
+        raise StatbankProblem(told("statbank.broke_off", table=table, received=received)) from error
     except OSError as error:
-        raise StatbankProblem(f"{table}: {error.strerror or error} after {received} bytes. Try again.") from error
+        raise StatbankProblem(
+            told("statbank.failed", table=table, reason=str(error.strerror or error), received=received)
+        ) from error
     announced, is_chunked = answer.headers.get("Content-Length"), "Transfer-Encoding" in answer.headers
     ends_open = announced is None and not is_chunked and tail[-1:] != b"\n"  # nothing else would tell of a cut
     if ends_open or (announced is not None and received < int(announced)):
-        raise StatbankProblem(f"{table}: the answer broke off after {received} bytes. Try again.")
+        raise StatbankProblem(told("statbank.broke_off", table=table, received=received))
     header = head.split(b"\n", 1)[0].decode("utf-8", "replace").lstrip("\ufeff").strip()
     if ";" not in header or not header.endswith("INDHOLD"):
-        raise StatbankProblem(f"{table}: the answer is no table of StatBank; its header lacks INDHOLD.")
+        raise StatbankProblem(told("statbank.header", table=table))

@@ -365,9 +365,13 @@ def test_keys_of_a_new_folder_are_made_once_and_are_private(tmp_path: Path) -> N
 def test_status_and_build_after_a_load(tmp_path: Path) -> None:
     load([write_folder(tmp_path / "in")], tmp_path / "data")
     run = CliRunner().invoke
-    status = run(main, ["status", "--data", str(tmp_path / "data")])
-    assert status.exit_code == 0 and "synthetic data" in status.output
-    again = run(main, ["build", "--data", str(tmp_path / "data")])
+    for lang, kind, last_step in (
+        ("da", "syntetiske data", "genindlæggelser"),
+        ("en", "synthetic data", "readmissions"),
+    ):
+        status = run(main, ["status", "--data", str(tmp_path / "data"), "--lang", lang])
+        assert status.exit_code == 0 and kind in status.output and last_step in status.output
+    again = run(main, ["build", "--data", str(tmp_path / "data"), "--lang", "en"])
     assert again.exit_code == 0 and "Nothing new" in again.output
     nowhere = run(main, ["status", "--data", str(tmp_path / "elsewhere")])
     assert nowhere.exit_code == 1 and "Traceback" not in nowhere.output
