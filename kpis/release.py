@@ -242,13 +242,6 @@ def _earlier(path: Path) -> Release:
         return _earlier_ones[key]
 
 
-def _is_earlier_now(release: Release, changed: int) -> None:
-    """Keep what was current until now, with all that was counted of it: the new one is compared with it."""
-    with _earlier_lock:
-        _earlier_ones.clear()
-        _earlier_ones[(release.path.resolve(), changed)] = release
-
-
 def _looked_at(data_dir: Path) -> _Watch:
     with _watches_lock:
         watch = _watches.setdefault(data_dir.resolve(), _Watch())
@@ -268,10 +261,7 @@ def _look_again(watch: _Watch, data_dir: Path) -> None:
         pointer = (path.name, path.stat().st_mtime_ns if path.exists() else 0)
         if pointer == watch.pointer:
             return
-        found = open_file(path)
-        if watch.release and watch.pointer and watch.pointer[0] == watch.release.path.name != path.name:
-            _is_earlier_now(watch.release, watch.pointer[1])
-        watch.release = found
+        watch.release = open_file(path)
     except ReleaseError as error:
         problem = str(error)
         if problem != watch.problem:

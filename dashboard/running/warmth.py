@@ -23,7 +23,7 @@ from kpis.indicator import load_indicators
 from kpis.release import Release, ReleaseError, current_release, release_before
 
 _LOOK_SECONDS = 5.0
-_PATIENCE_SECONDS = 1.0  # a server that is asked all the time is warm at last, too
+_PATIENCE_SECONDS = 0.1  # a server that is asked all the time is warm at last, too
 _DRAWN = ("/", "/land/taeppe", "/potentiale", "/akutpladser", "/effekt", "/data")  # of which there is one for everybody
 _FIRST_LEVELS = ("municipality", "country")
 _log = logging.getLogger(__name__)

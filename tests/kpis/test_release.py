@@ -263,22 +263,3 @@ def test_few_earlier_releases_are_open_at_a_time(three, monkeypatch):
     january = kept_release(three, JANUARY_)
     kept_release(three, FEBRUARY_)
     assert kept_release(three, JANUARY_) is not january
-
-
-def test_the_release_that_was_current_is_not_opened_again_to_compare_with(three, monkeypatch):
-    monkeypatch.setattr(kpis.release, "_RECHECK_SECONDS", 0.0)
-    (three / "releases/CURRENT").write_text(f"{FEBRUARY_}.duckdb\n")
-    february = current_release(three)
-    (three / "releases/CURRENT").write_text(f"{MARCH_}.duckdb\n")
-    assert release_before(current_release(three)) is february
-
-
-def test_a_file_that_took_the_place_of_the_one_that_was_current_is_opened_anew(three, monkeypatch):
-    monkeypatch.setattr(kpis.release, "_RECHECK_SECONDS", 0.0)
-    (three / "releases/CURRENT").write_text(f"{FEBRUARY_}.duckdb\n")
-    february = current_release(three)
-    (three / "releases/CURRENT").write_text(f"{MARCH_}.duckdb\n")
-    march = current_release(three)
-    shutil.copy(february.path, three / "releases/copy")
-    (three / "releases/copy").replace(february.path)
-    assert release_before(march) is not february
