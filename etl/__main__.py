@@ -218,14 +218,10 @@ def build(data_dir: Path, as_of: datetime | None, protection: str, accept_change
 @plain_errors
 def publish(release_id: str, data_dir: Path, lang: "Language") -> None:
     """Point to a release that was built before (see `status`), after reading all of it."""
-    from etl.publish import PublishProblem, go_to, one_writer, published
-    from etl.words import told
+    from etl.publish import go_to, one_writer, published_as
 
-    releases = {path.stem: path for path in published(data_dir)}
-    if release_id not in releases:
-        raise PublishProblem(told("publish.none_such", release=release_id, kept=", ".join(releases) or "–"))
     with one_writer(data_dir):
-        go_to(releases[release_id], data_dir)
+        go_to(published_as(release_id, data_dir), data_dir)
     _say("publish.current", lang, release=release_id)
 
 

@@ -91,11 +91,10 @@ def balance(
 @njit(cache=True)
 def open_cells(counted: Ints, lowest: Bytes, highest: Bytes, base: int) -> npt.NDArray[np.bool_]:
     """[n]: where the thresholds that are left differ on what is to be published; only these need a keyed number."""
-    is_open = np.zeros(len(counted), np.bool_)
+    rest = counted % base
+    is_open = np.empty(len(counted), np.bool_)
     for row in range(len(counted)):
-        for j in range(counted.shape[1]):
-            rest = counted[row, j] % base
-            is_open[row] |= (rest + lowest[row] >= base) != (rest + highest[row] >= base)
+        is_open[row] = _differ(rest, row, int(lowest[row]), int(highest[row]), base)
     return is_open
 
 

@@ -370,12 +370,12 @@ class Wanted:
 
 
 MOST_MARK_BITS = 28
-MARKS_A_NUMBER = 5  # bits: of 32 numbers that are not wanted, one has a mark
+SPARE_MARK_BITS = 5  # so that of some 32 numbers that are not wanted, one has a mark
 
 
 def _shift(n_numbers: int) -> np.uint64:
     """What makes marks of hashes: few for few numbers, so that the table stays in the processor's cache."""
-    bits = max(3, n_numbers.bit_length() + MARKS_A_NUMBER)
+    bits = max(3, n_numbers.bit_length() + SPARE_MARK_BITS)
     return np.uint64(64 - min(bits, MOST_MARK_BITS))
 
 

@@ -385,14 +385,14 @@ class Recount:
         return ids[ids != NO_ID]
 
     @cached_property
-    def _told_twice(self) -> NDArray[np.int64]:
+    def _told_again(self) -> NDArray[np.int64]:
         """Sorted ids of the contacts that may be told more than once, now or then."""
         return distinct(np.r_[self.standing.ids_told_twice, self._new_ids])
 
     @cached_property
     def _links(self) -> Columns:
         """Person and contact_id of the old reports of contacts that are told more than once."""
-        places = self._old.with_one_of("contact_id", self._told_twice)
+        places = self._old.with_one_of("contact_id", self._told_again)
         return self._old.at(places, ("person", "contact_id"))
 
     @cached_property
@@ -453,7 +453,7 @@ class Recount:
         end = np.where(theirs["end_minute"] == NOTHING, np.iinfo(np.int32).max, theirs["end_minute"]).astype(np.int64)
         order, _ = in_order(theirs["person"], theirs["start_minute"], end, theirs["contact_id"])
         # of what is told of one contact one report counts: they lie in one stretch, to its last end
-        again = Wanted(self._told_twice).places(theirs["contact_id"])
+        again = Wanted(self._told_again).places(theirs["contact_id"])
         end[again] = _last_of_each(theirs["contact_id"][again], np.maximum(end, theirs["start_minute"])[again])
         values = rule_values()
         apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]

@@ -25,7 +25,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from etl.excel import Sheet, read_workbook
-from etl.file import MOST_MEMBERS, REFUSED, DeliveredFile, shown
+from etl.file import MOST_MEMBERS, REFUSED, UNKNOWN_PACKING, DeliveredFile, shown
 from etl.finding import Finding, Refused
 from etl.parse import REPEATING
 from etl.sas import read_batches, read_headers
@@ -182,7 +182,7 @@ def _opened(file: DeliveredFile) -> Delivery:
                 return _open_plan(file)
             case _:
                 return _open_csv(file)
-    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, UNKNOWN_PACKING) as error:
         raise Refused("D11-archive.damaged") from error
 
 
@@ -202,7 +202,7 @@ def count_rows(file: DeliveredFile) -> int | None:
         if file.suffix in TEXTS and not file.is_hostile:
             with file.open() as stream:
                 return max(0, sum(not line.isspace() for line in stream) - 1)
-    except (*DAMAGES, OSError, ValueError, NotImplementedError, Refused):
+    except (*DAMAGES, OSError, ValueError, UNKNOWN_PACKING, Refused):
         pass  # why it cannot be read is told already
     return None
 

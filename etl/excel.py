@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from etl.apart import SECONDS
+from etl.file import UNKNOWN_PACKING
 from etl.finding import Refused
 
 LARGEST_FILE = 50 << 20
@@ -64,7 +65,7 @@ def _gate(content: bytes) -> None:
         raise Refused("D8-excel.large", megabytes=LARGEST_FILE >> 20)
     try:
         members = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, zlib.error) as error:
+    except (zipfile.BadZipFile, UNKNOWN_PACKING, ValueError, zlib.error) as error:
         raise Refused("D8-excel.other") from error
     unpacked = sum(member.file_size for member in members)
     climbs = any(".." in PurePosixPath(member.filename).parts or member.filename.startswith("/") for member in members)

@@ -17,6 +17,7 @@ from typing import IO
 
 from etl.finding import Refused
 
+UNKNOWN_PACKING = NotImplementedError  # what zipfile raises for a way of packing that it does not know
 SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm", ".sas7bdat", ".toml")
 REFUSED = {  # what is plainly meant as data, and the sentence that says what to send instead
     ".xls": "D2-format.excel",
@@ -90,7 +91,7 @@ class DeliveredFile:
             if about.flag_bits & 1:
                 raise Refused("D11-archive.locked")
             return archive.open(member), about.compress_size
-        except (OSError, KeyError, ValueError, NotImplementedError, struct.error) as error:
+        except (OSError, KeyError, ValueError, UNKNOWN_PACKING, struct.error) as error:
             raise zipfile.BadZipFile(f"{self.name}: the member cannot be found where the archive says it is") from error
 
     def read(self) -> bytes:
@@ -173,7 +174,7 @@ def _members(path: Path) -> list[DeliveredFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
+    except (zipfile.BadZipFile, UNKNOWN_PACKING, ValueError, struct.error):
         return [DeliveredFile(path)]  # is refused when it is opened, with a reason
     if len(names) > MOST_MEMBERS:
         return [DeliveredFile(path)]

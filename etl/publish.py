@@ -134,6 +134,14 @@ def published(data_dir: Path) -> list[Path]:
     return sorted(p for p in (data_dir / "releases").glob("v*.duckdb") if NAME.fullmatch(p.name))
 
 
+def published_as(release_id: str, data_dir: Path) -> Path:
+    """The file of a release that is kept. Raises PublishProblem where there is none of that id."""
+    kept = {path.stem: path for path in published(data_dir)}
+    if release_id not in kept:
+        raise PublishProblem(told("publish.none_such", release=release_id, kept=", ".join(kept) or "–"))
+    return kept[release_id]
+
+
 def pointed_to(data_dir: Path) -> Path | None:
     """The file that CURRENT names, sound or not; None where nothing was published."""
     pointer = data_dir / "releases" / "CURRENT"
@@ -185,11 +193,8 @@ def withdraw(release_id: str, data_dir: Path, *, with_deliveries: bool = False) 
 
     Raises PublishProblem where there is no such release, or none to go back to.
     """
-    kept = {path.stem: path for path in published(data_dir)}
-    if release_id not in kept:
-        raise PublishProblem(told("publish.unknown", ids=release_id))
-    wrong = kept[release_id]
-    known = {delivery["sha256"] for path in kept.values() if path < wrong for delivery in _deliveries(path)}
+    wrong = published_as(release_id, data_dir)
+    known = {delivery["sha256"] for path in published(data_dir) if path < wrong for delivery in _deliveries(path)}
     # where no earlier release can be read, nothing says which deliveries are new
     brought = [delivery for delivery in _deliveries(wrong) if delivery["sha256"] not in known] if known else []
     current = rollback(data_dir) if pointed_to(data_dir) == wrong else pointed_to(data_dir)
