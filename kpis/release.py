@@ -247,7 +247,8 @@ def _looked_at(data_dir: Path) -> _Watch:
         watch = _watches.setdefault(data_dir.resolve(), _Watch())
     with watch.lock:
         now = time.monotonic()
-        if now - watch.checked >= _RECHECK_SECONDS:
+        # With nothing to show every look is worth it: another worker may say already that it is ready.
+        if watch.release is None or now - watch.checked >= _RECHECK_SECONDS:
             _look_again(watch, data_dir)
             watch.checked = now
     return watch

@@ -128,6 +128,14 @@ def test_between_two_looks_the_release_stays(tmp_path, monkeypatch):
     assert current_release(tmp_path) is first
 
 
+def test_with_nothing_to_show_every_look_is_a_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(kpis.release, "_RECHECK_SECONDS", 3600.0)
+    with pytest.raises(NoRelease):
+        current_release(tmp_path)
+    tiny_release(tmp_path, name="v1")
+    assert current_release(tmp_path).id == "v1"
+
+
 def test_a_process_keeps_its_release_when_the_newest_is_damaged_and_says_so(tmp_path, without_waiting):
     tiny_release(tmp_path, name="v1")
     assert current_release(tmp_path).id == "v1"

@@ -21,16 +21,17 @@
     return target.isContentEditable || target.matches("input, textarea, select");
   }
 
-  // Quick presses of the arrows: what was pressed while the next view was fetched is pressed when it has arrived.
+  // Quick presses of the arrows: what was pressed while a view was fetched, the first one too, is pressed when it has
+  // arrived.
   const ahead = [];
-  let drawn = null; // address of the view that is shown
+  let drawn = null; // address of the view that has arrived
 
   function here() {
     return location.pathname + location.search;
   }
 
   function goOn() {
-    drawn = here();
+    if (drawn !== here()) return; // somebody has gone on already, by another way
     const name = ahead.shift();
     const found = name && document.querySelector(`[data-key="${name}"]`);
     if (found) found.click();
@@ -50,7 +51,7 @@
     const found = document.querySelector(`[data-key="${name}"]`);
     if (!found) return;
     event.preventDefault();
-    if ((name === "next" || name === "previous") && drawn !== null && drawn !== here()) ahead.push(name);
+    if ((name === "next" || name === "previous") && drawn !== here()) ahead.push(name);
     else found.click();
   });
 
@@ -81,7 +82,8 @@
   }
 
   // A view has been drawn: the server does not know by which name this browser found it.
-  document.addEventListener("arrived", function () {
+  document.addEventListener("arrived", function (event) {
+    drawn = event.detail;
     for (const place of document.querySelectorAll("[data-host]")) place.textContent = location.host;
     showLetters();
     goOn();

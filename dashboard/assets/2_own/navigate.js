@@ -83,9 +83,10 @@
         address = here();
       }
       const where = arrival;
+      const arrived = new CustomEvent("arrived", { detail: here() });
       arrival = null;
       requestAnimationFrame(function () {
-        document.dispatchEvent(new Event("arrived"));
+        document.dispatchEvent(arrived);
         const pointedAt = location.hash && document.getElementById(location.hash.slice(1));
         if (!where && pointedAt) pointedAt.focus(); // of a page that was loaded whole, after a form was sent
         if (where) {
