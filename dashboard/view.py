@@ -28,19 +28,19 @@ from dashboard.pages import (
     acute_places,
     api,
     carpet,
-    compare,
     data,
     front,
     meeting,
     method,
-    overview,
     potential,
     welfare,
 )
+from dashboard.pages.compare import head as compare
 from dashboard.pages.depth import head as depth
 from dashboard.pages.effect import form as effect_form
 from dashboard.pages.effect import listing as effects
 from dashboard.pages.effect import report as effect
+from dashboard.pages.overview import head as overview
 from dashboard.pages.passport import file_page, shown_indicators, slice_of
 from dashboard.pages.passport import section as passport_section
 from dashboard.passport import PREFIX, Passport, find, issue, pinned, short_address

@@ -18,8 +18,7 @@ from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.figures.sparkline import sparkline
 from dashboard.pages import Body
-from dashboard.pages.compare import on_map, period_text
-from dashboard.pages.scope import Scope
+from dashboard.pages.scope import Scope, on_map, period_text
 from dashboard.readings import (
     NOT_ASSESSED,
     Estimate,

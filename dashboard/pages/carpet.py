@@ -13,8 +13,9 @@ from dashboard.components.controls import Option, select
 from dashboard.components.markup import Tag
 from dashboard.components.verdict import CALM, SILENT, verdict_mark, verdict_text
 from dashboard.pages import Body, Wall
-from dashboard.pages.compare import on_map, period_text
-from dashboard.pages.overview import area_views, chosen_indicators
+from dashboard.pages.overview.head import area_views
+from dashboard.pages.overview.scope import chosen_indicators
+from dashboard.pages.scope import on_map, period_text
 from dashboard.readings import (
     NOT_ASSESSED,
     Estimate,

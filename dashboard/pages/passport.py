@@ -12,7 +12,7 @@ from dashboard.files import slice_address
 from dashboard.pages import Body
 from dashboard.pages.acute_places import place_indicators
 from dashboard.pages.data import KINDS
-from dashboard.pages.overview import chosen_indicators
+from dashboard.pages.overview.scope import chosen_indicators
 from dashboard.passport import Passport, short_address
 from dashboard.potentials import admission_indicators, beside_indicators
 from dashboard.selection import Selection, catalogue

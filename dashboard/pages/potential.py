@@ -13,8 +13,7 @@ from dashboard.components.table import Row, data_table
 from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows
 from dashboard.pages import Body
-from dashboard.pages.compare import on_map, period_text
-from dashboard.pages.scope import Scope
+from dashboard.pages.scope import Scope, on_map, period_text
 from dashboard.potentials import (
     TOTALLED,
     admission_indicators,

@@ -30,3 +30,15 @@ class Scope:
     def is_country(self) -> bool:
         """Whether the area is the whole country, which has no peers."""
         return self.area.level == "country"
+
+
+def period_text(period: Period, words: Words) -> str:
+    """Return the period in words: *2024*, *1. kvartal 2024*, *oktober 2024 – september 2025*."""
+    if period.grain == "quarter":
+        return words("period.quarter", number=period.last.month // 3, year=period.last.year)
+    return words.months(period.first, period.last)
+
+
+def on_map(selection: Selection, words: Words) -> str:
+    """Return what to add to a scope on another map than the usual one."""
+    return f" · {words('shell.on_map_2027')}" if selection.map != Selection.map else ""

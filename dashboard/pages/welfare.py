@@ -17,8 +17,7 @@ from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
 from dashboard.figures.multiples import Panel, Value, multiples, multiples_key
 from dashboard.pages import Body
-from dashboard.pages.compare import on_map
-from dashboard.pages.scope import Scope
+from dashboard.pages.scope import Scope, on_map
 from dashboard.readings import Estimate, last_month, latest_period
 from dashboard.selection import COUNTRY, Selection, area_ref, catalogue
 from dashboard.words import Words, load_words

@@ -21,9 +21,9 @@ from dashboard.components.tree import classes, text_of, walk
 from dashboard.figures.numbers import Numbers
 from dashboard.figures.svg import WIDE
 from dashboard.groups import group_of
-from dashboard.pages.compare import period_text
 from dashboard.pages.depth.scope import calculation
 from dashboard.pages.passport import shown_indicators
+from dashboard.pages.scope import period_text
 from dashboard.passport import issue, pinned, short_address
 from dashboard.readings import SPARK_MONTHS, last_month, latest_period
 from dashboard.selection import COUNTRY, Page, Selection, catalogue

@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from dashboard.pages.overview import chosen_indicators
+from dashboard.pages.overview.scope import chosen_indicators
 from dashboard.potentials import level_potentials
 from dashboard.readings import (
     best_fifth,

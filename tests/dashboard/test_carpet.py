@@ -8,7 +8,7 @@ from dash import html
 
 from dashboard import sentence
 from dashboard.components.verdict import verdict_text
-from dashboard.pages.overview import chosen_indicators
+from dashboard.pages.overview.scope import chosen_indicators
 from dashboard.readings import latest_period, level_rows, level_verdicts
 from dashboard.selection import AreaRef, Selection, catalogue
 from dashboard.words import load_words

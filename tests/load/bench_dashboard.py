@@ -242,7 +242,7 @@ def naive_app(release: Release) -> Any:
     import plotly.graph_objects as go
     from dash import Dash, Input, Output, dcc, html
 
-    from dashboard.pages.overview import chosen_indicators
+    from dashboard.pages.overview.scope import chosen_indicators
 
     app = Dash("naive")
     municipalities = areas(release, "municipality", "2024")

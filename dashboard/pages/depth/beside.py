@@ -11,8 +11,8 @@ from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import CHANGES, reason_text, verdict_mark
 from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
-from dashboard.pages.compare import period_text
 from dashboard.pages.depth.scope import DepthScope, actions, scope_of
+from dashboard.pages.scope import period_text
 from dashboard.readings import (
     area_expectations,
     area_process,

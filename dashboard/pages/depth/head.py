@@ -9,11 +9,11 @@ from dashboard.components.attributes import aria
 from dashboard.components.controls import Option, segments, select
 from dashboard.components.verdict import SILENT, verdict_text
 from dashboard.pages import Body
-from dashboard.pages.compare import on_map, period_text
 from dashboard.pages.depth.beside import counterweights, expected
 from dashboard.pages.depth.months import goals, months
 from dashboard.pages.depth.parts import breakdown
 from dashboard.pages.depth.scope import DepthScope, calculation, change_told, scope_of
+from dashboard.pages.scope import on_map, period_text
 from dashboard.readings import (
     SPARK_MONTHS,
     area_process,

@@ -12,8 +12,8 @@ from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
 from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
-from dashboard.pages.compare import period_text
 from dashboard.pages.depth.scope import DepthScope, actions
+from dashboard.pages.scope import period_text
 from dashboard.readings import (
     Estimate,
     area_parts,

@@ -1,0 +1,1 @@
+"""Sammenlign: one indicator of many areas among each other."""
