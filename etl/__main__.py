@@ -59,7 +59,6 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from etl.rules import RulesProblem
         from etl.words import Problem, told
         from kpis.release import ReleaseError
 
@@ -67,13 +66,15 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         with _stop_asked() as was_asked:
             try:
                 return command(*args, **kwargs)
-            except (Problem, ReleaseError, RulesProblem, FileNotFoundError) as problem:
-                said = problem.said[lang] if isinstance(problem, Problem) else str(problem)
-                raise click.ClickException(said) from problem
-            except (KeyboardInterrupt, Exception):
-                if not was_asked:  # DuckDB turns the interrupt into an error of its own, so its type tells nothing
-                    raise
-                raise click.ClickException(told("stop.asked")[lang]) from None
+            except (Problem, ReleaseError) as problem:
+                raise click.ClickException(problem.said[lang]) from problem
+            except (KeyboardInterrupt, Exception) as error:
+                if was_asked:  # DuckDB turns the interrupt into an error of its own, so its type tells nothing
+                    raise click.ClickException(told("stop.asked")[lang]) from None
+                if isinstance(error, OSError) and error.filename:
+                    said = told("stop.file", file=error.filename, why=error.strerror)
+                    raise click.ClickException(said[lang]) from error
+                raise
 
     return wrapped
 
@@ -303,7 +304,8 @@ def diff(before: str | None, after: str | None, data_dir: Path, lang: "Language"
         progress.stage(told("stage.comparing"))
         difference = compare(*open_published(data_dir, before, after), data_dir / "build" / "history")
     click.echo(difference.in_words(lang))
-    click.echo(f"{write_diff(difference, data_dir)}: {difference.figures.height:,} figures.", err=True)
+    said = told("done.diff", file=write_diff(difference, data_dir), figures=difference.figures.height)
+    click.echo(said[lang], err=True)
 
 
 @main.command()
@@ -352,6 +354,7 @@ def restore(source: Path, data_dir: Path, lang: "Language", keys_from: Path | No
 @main.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @LANG
+@plain_errors
 def template(path: Path, lang: "Language") -> None:
     """Write the blank reporting template for acute and subacute services (Excel)."""
     from etl.template import write_template

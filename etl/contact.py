@@ -13,6 +13,7 @@ NOTHING stands for null: no end (the contact is open), no time of report, no mun
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,7 @@ class Reports:
 
     def taken(self, places: NDArray[np.int64]) -> "Reports":
         """A copy of the reports at these places (sorted) among all."""
-        cuts = np.searchsorted(places, self.begins)
-        of_run = zip(self.runs, self.begins, cuts, cuts[1:], strict=False)
-        runs = [run.taken(places[first:last] - begin) for run, begin, first, last in of_run if last > first]
-        return replace(self, runs=runs)
+        return replace(self, runs=[self.runs[number].taken(at) for number, _, at in self._within(places)])
 
     def with_one_of(self, name: str, numbers: NDArray[Any]) -> NDArray[np.int64]:
         """Places among all of the reports whose person, or contact id, is one of these (sorted)."""
@@ -131,13 +129,15 @@ class Reports:
 
     def at(self, places: NDArray[np.int64], names: Iterable[str]) -> Columns:
         """Columns of the reports at these places (sorted) among all."""
+        of_runs = [(self.runs[number], at) for number, _, at in self._within(places)]
+        return {name: _joined(name, [run.get(name, at) for run, at in of_runs]) for name in names}
+
+    def _within(self, places: NDArray[np.int64]) -> Iterator[tuple[int, slice, NDArray[np.int64]]]:
+        """Of each run that holds some of these places (sorted) among all: its number, which ones, and where in it."""
         cuts = np.searchsorted(places, self.begins)
-        of_run = [
-            (run, places[first:last] - begin)
-            for run, begin, first, last in zip(self.runs, self.begins, cuts, cuts[1:], strict=False)
-            if last > first
-        ]
-        return {name: _joined(name, [run.get(name, at) for run, at in of_run]) for name in names}
+        for number, (first, last) in enumerate(pairwise(cuts)):
+            if last > first:
+                yield number, slice(first, last), places[first:last] - self.begins[number]
 
     def parts(
         self, names: Sequence[str], is_true: NDArray[np.bool_], size: int
@@ -167,15 +167,13 @@ class Reports:
             reports = self._knowing(values)
             place_of = {code: place for place, code in enumerate(reports.diagnoses)}
             column = np.array([place_of[code] for code in values], dtype=np.int32)
-        cuts = np.searchsorted(places, self.begins)
-        runs = []
-        for run, begin, first, last in zip(reports.runs, self.begins, cuts, cuts[1:], strict=False):
-            if last > first:
-                whole = np.array(run.get(name))
-                whole[places[first:last] - begin] = column[first:last]
-                own = run.places | ({name: np.r_[np.arange(len(reports.diagnoses)), NOTHING]} if name in WORDS else {})
-                run = replace(run, columns=run.columns | {name: whole}, places=own)
-            runs.append(run)
+        runs = list(reports.runs)
+        for number, some, at in reports._within(places):
+            run = runs[number]
+            whole = np.array(run.get(name))
+            whole[at] = column[some]
+            own = run.places | ({name: np.r_[np.arange(len(reports.diagnoses)), NOTHING]} if name in WORDS else {})
+            runs[number] = replace(run, columns=run.columns | {name: whole}, places=own)
         return replace(reports, runs=runs)
 
     def _knowing(self, codes: Iterable[str]) -> "Reports":

@@ -1,44 +1,25 @@
-"""Counting a history of contacts: all of it, or only the persons whom a delivery or the passing of a month touches.
+"""Counting a history of contacts: from its newest reports, part of the persons by part, to tables that add up."""
 
-Everything that is counted adds up over persons. So where the counts of an earlier state of the history are kept
-(`Standing`), those of the present state are: what stood, and the touched persons as they are now, less the touched
-persons as they were. Counting everything from the beginning gives the same.
-"""
-
-import hashlib
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from etl.contact import (
-    NO_ID,
     NOTHING,
     Columns,
     Reports,
-    Run,
-    Wanted,
-    distinct,
-    in_order_of_persons,
     is_among,
     judge,
     number_of_parts,
     reported_again,
-    told_twice,
 )
 from etl.count import ALL, MEASURES, Grid, LengthGrid, Tally
-from etl.parse import EPOCH
 from etl.rules import rule_values
-from etl.stay import StayRules, in_order, readmissions_of, stays_of
+from etl.stay import StayRules, readmissions_of, stays_of
 from etl.words import Both, told
 from kpis.reference import load_codelists
 
@@ -69,12 +50,6 @@ KEYS = {
     "place_admissions": ["person", "start_minute"],  # acute admissions of persons who have been on acute places
 }
 Counts = dict[str, pl.DataFrame]
-_DEATHS = ("dead", "death_minute")  # files of Standing.deaths
-STANDING = Path("build") / "standing"  # in the data folder
-
-# Code and definitions that decide what is counted: counts made by others do not stand.
-_DECIDE = ("contact.py", "stay.py", "count.py", "counting.py", "rules.toml", "sql/05_small_deliveries.sql",
-           "sql/11_municipality.sql", "sql/11_diagnosis.sql")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -270,276 +245,6 @@ def lengths_of_stay(counts: Counts, around: Surroundings) -> pl.DataFrame:
             *(table[name] for name in ("n_acute", "n_person", "minutes")),
         )
     )
-
-
-# Counting only what is touched ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Counts of an earlier state of the history, kept beside it in `build/standing`.
-
-    Attributes:
-        counts: the tables of KEYS.
-        files: hashes of the contact files that were counted.
-        as_of: the first minute after the data they were counted for.
-        decided_by: see `fingerprint`.
-        ids_told_twice: sorted ids of the contacts that had been told more than once.
-        on_places, deaths: as in Surroundings.
-    """
-
-    counts: Counts
-    files: frozenset[str]
-    as_of: int
-    decided_by: str
-    ids_told_twice: NDArray[np.int64]
-    on_places: NDArray[np.uint64]
-    deaths: tuple[NDArray[np.uint64], NDArray[np.int64]]
-
-    def write(self, folder: Path) -> None:
-        """Keep the counts in `folder`, whole or not at all."""
-        part = Path(tempfile.mkdtemp(prefix=".standing-", dir=folder.parent))
-        for name, table in self.counts.items():
-            table.write_parquet(part / f"{name}.parquet", compression="lz4")
-        np.save(part / "ids_told_twice.npy", self.ids_told_twice)
-        np.save(part / "on_places.npy", self.on_places)
-        for name, values in zip(_DEATHS, self.deaths, strict=True):
-            np.save(part / f"{name}.npy", values)
-        facts = {"files": sorted(self.files), "as_of": self.as_of, "decided_by": self.decided_by}
-        (part / "standing.json").write_text(json.dumps(facts), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-
-    @classmethod
-    def read(cls, folder: Path) -> "Standing | None":
-        """What is kept in `folder`; None where nothing is, or not all of it."""
-        try:
-            facts = json.loads((folder / "standing.json").read_text(encoding="utf-8"))
-            counts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in KEYS}
-            ids_told_twice, on_places, *deaths = (
-                np.load(folder / f"{name}.npy") for name in ("ids_told_twice", "on_places", *_DEATHS)
-            )
-            told = frozenset(facts["files"]), facts["as_of"], facts["decided_by"]
-            return cls(counts, *told, ids_told_twice, on_places, (deaths[0], deaths[1]))
-        except (OSError, ValueError, KeyError, EOFError, pl.exceptions.PolarsError):
-            return None
-
-
-def fingerprint(around: Surroundings, other_files: list[str]) -> str:
-    """What counts depend on besides contacts and `as_of`: rules, code lists, code, the first month, and `other_files`.
-
-    Args:
-        around: the grid and the regions.
-        other_files: hashes of the deliveries that bear on contacts: residence, diagnoses, deaths.
-    """
-    digest = hashlib.sha256()
-    for name in _DECIDE:
-        digest.update((Path(__file__).parent / name).read_bytes())
-    lists = [(group.group_id, group.prefixes, group.excluded_prefixes) for c in load_codelists() for group in c.groups]
-    facts = [lists, around.grid.municipalities, str(around.grid.first), dict(around.region_of), sorted(other_files)]
-    digest.update(json.dumps(facts).encode())
-    return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Recount:
-    """Counting a history again of which an earlier state stands."""
-
-    reports: Reports
-    around: Surroundings
-    as_of: int
-    standing: Standing
-
-    def counts(self, progress: Callable[[Both], None]) -> Counts:
-        """What stood, and what is touched as it is now, less what is touched as it was."""
-        progress(told("stage.touched"))
-        reports = self.reports.taken(self._touched)
-        before = replace(self.around, on_places=self.standing.on_places, deaths=self.standing.deaths)
-        then = count(reports.only(self._old_files), before, self.standing.as_of)
-        now = count(reports, self.around, self.as_of, progress)
-        return {name: _sum(self.standing.counts[name], now[name], then[name], keys) for name, keys in KEYS.items()}
-
-    @property
-    def ids_told_twice(self) -> NDArray[np.int64]:
-        """Sorted ids of contacts that have been told more than once, told by what is new."""
-        again = self._links["contact_id"][is_among(self._links["contact_id"], self._new_ids)]
-        return distinct(np.r_[self.standing.ids_told_twice, told_twice([self._new["contact_id"]]), again])
-
-    @cached_property
-    def _old_files(self) -> set[int]:
-        return {number for number, sha256 in self.around.sha256.items() if sha256 in self.standing.files}
-
-    @cached_property
-    def _old(self) -> Reports:
-        return self.reports.only(self._old_files)
-
-    @cached_property
-    def _new(self) -> Columns:
-        """Person, contact_id and start of the new reports."""
-        new = self.reports.only({*self.around.sha256} - self._old_files)
-        return new.at(np.arange(len(new)), ("person", "contact_id", "start_minute"))
-
-    @cached_property
-    def _new_ids(self) -> NDArray[np.int64]:
-        ids = distinct(self._new["contact_id"])
-        return ids[ids != NO_ID]
-
-    @cached_property
-    def _told_again(self) -> NDArray[np.int64]:
-        """Sorted ids of the contacts that may be told more than once, now or then."""
-        return distinct(np.r_[self.standing.ids_told_twice, self._new_ids])
-
-    @cached_property
-    def _links(self) -> Columns:
-        """Person and contact_id of the old reports of contacts that are told more than once."""
-        places = self._old.with_one_of("contact_id", self._told_again)
-        return self._old.at(places, ("person", "contact_id"))
-
-    @cached_property
-    def _in_time(self) -> Columns:
-        """Person and start of the old reports that the passing of time touches.
-
-        When time has passed, it touches an open contact, a start that lay in the future, and an end after which 30
-        days had not passed.
-        """
-        as_of = self.standing.as_of
-        watched_since = as_of - (rule_values()["follow_up_days"] + 1) * 1440
-
-        def touched(run: Run) -> NDArray[np.int64]:
-            return _touched_by_time(run.get("start_minute"), run.get("end_minute"), watched_since, as_of)
-
-        has_passed = self.as_of != as_of
-        places = self._old.places(touched) if has_passed else np.empty(0, np.int64)
-        return self._old.at(places, ("person", "start_minute"))
-
-    @cached_property
-    def _tied(self) -> NDArray[np.uint64]:
-        """The persons, sorted, all of whose reports may count otherwise than they did.
-
-        Those who are new on acute places, whose death is told anew, or who share a contact with a touched person.
-        """
-        death, minute = self.around.deaths
-        known, known_minute = self.standing.deaths
-        at = np.minimum(np.searchsorted(known, death), max(known.size - 1, 0))
-        is_known = known_minute[at] == minute if known.size else np.zeros(death.size, bool)
-        new_deaths = death[~(is_among(death, known) & is_known)]
-        tied = np.r_[np.setdiff1d(self.around.on_places, self.standing.on_places), new_deaths]
-        touched = distinct(np.r_[self._new["person"], self._in_time["person"], tied])
-        person, ids = _told_of_several(
-            *(np.r_[self._links[name], self._new[name]] for name in ("person", "contact_id"))
-        )
-        while True:
-            of_touched = distinct(ids[is_among(person, touched)])
-            more = distinct(np.r_[touched, person[is_among(ids, of_touched)]])
-            if more.size == touched.size:
-                return distinct(np.r_[tied, person[is_among(ids, of_touched)]])
-            touched = more
-
-    @cached_property
-    def _touched(self) -> NDArray[np.int64]:
-        """Places of the reports that may count otherwise than they did, or that bear on such a report.
-
-        Of most persons who are touched at all that is only what is recent: a year, or years, before which the person's
-        reports lie apart by more than anything that is counted looks across.
-        """
-        person = np.r_[self._new["person"], self._in_time["person"], self._tied]
-        since = np.r_[self._new["start_minute"], self._in_time["start_minute"], np.full(self._tied.size, NOTHING)]
-        order = in_order_of_persons(person)
-        person, since = person[order], since[order]
-        first = np.flatnonzero(np.r_[np.ones(min(person.size, 1), dtype=bool), person[1:] != person[:-1]])
-        person, since = person[first], np.minimum.reduceat(since, first) if first.size else since
-        places = self.reports.with_one_of("person", person)
-        theirs = self.reports.at(places, ("person", "start_minute", "end_minute", "contact_id"))
-        end = np.where(theirs["end_minute"] == NOTHING, np.iinfo(np.int32).max, theirs["end_minute"]).astype(np.int64)
-        order, _ = in_order(theirs["person"], theirs["start_minute"], end, theirs["contact_id"])
-        # of what is told of one contact one report counts: they lie in one stretch, to its last end
-        again = Wanted(self._told_again).places(theirs["contact_id"])
-        end[again] = _last_of_each(theirs["contact_id"][again], np.maximum(end, theirs["start_minute"])[again])
-        values = rule_values()
-        apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
-        bears = _bears(order, theirs["person"], theirs["start_minute"], end, person, since, apart, _year_of_day())
-        return places[bears]
-
-
-def _told_of_several(
-    person: NDArray[np.uint64], ids: NDArray[np.int64]
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Persons and ids of the contacts that are told of more than one person."""
-    order = np.argsort(ids)
-    person, ids = person[order], ids[order]
-    of_several = distinct(ids[1:][(ids[1:] == ids[:-1]) & (person[1:] != person[:-1])])
-    at = is_among(ids, of_several) & (ids != NO_ID)
-    return person[at], ids[at]
-
-
-def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The latest end of all that share an id, one entry an end."""
-    order = np.argsort(ids)
-    is_first = np.r_[np.ones(min(ids.size, 1), dtype=bool), ids[order][1:] != ids[order][:-1]]
-    last = np.empty_like(end)
-    if ids.size:
-        of_each = np.maximum.reduceat(end[order], np.flatnonzero(is_first))
-        last[order] = of_each[np.cumsum(is_first) - 1]
-    return last
-
-
-@njit(cache=True)
-def _touched_by_time(start, end, watched_since, as_of):  # type: ignore[no-untyped-def]
-    found = np.empty(len(start), np.int64)
-    n = 0
-    for at in range(len(start)):
-        if end[at] == NOTHING or end[at] >= watched_since or start[at] >= as_of:
-            found[n] = at
-            n += 1
-    return found[:n].copy()
-
-
-@cache
-def _year_of_day() -> NDArray[np.int16]:
-    """By days since 2000, for as long as minutes of 32 bits reach."""
-    days = np.datetime64(EPOCH.date()) + np.arange(2**31 // 1440 + 1)
-    return days.astype("datetime64[Y]").astype(np.int16)
-
-
-@njit(cache=True)
-def _bears(order, person, start, end, touched, since, apart, year_of_day):  # type: ignore[no-untyped-def]
-    """Which reports bear on what began at `since` or later, by their places.
-
-    Those of the stretch of years in which that lies, and all after it. Nothing that is counted looks from one stretch
-    into the other: they lie in different years, and further apart than stays or readmissions reach.
-    """
-    bears = np.ones(len(order), np.bool_)
-    number, first = -1, 0
-    reach = np.int64(0)
-    for place in range(len(order)):
-        at = order[place]
-        if place == 0 or person[at] != person[order[place - 1]]:
-            number, first = number + 1, place
-            while touched[number] != person[at]:
-                number += 1
-            reach = end[at]
-            continue
-        is_apart = start[at] > reach + apart and year_of_day[start[at] // 1440] > year_of_day[reach // 1440]
-        if is_apart and start[at] <= since[number]:
-            for earlier in range(first, place):
-                bears[order[earlier]] = False
-            first = place
-        reach = max(reach, end[at])
-    return bears
-
-
-def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """What stood in its order, and what is new behind it: of millions of rows a few have moved."""
-    counts = [name for name in stood.columns if name not in keys]
-    both = pl.concat([now, then.with_columns(-pl.col(counts))], how="vertical_relaxed")
-    moved = both.group_by(keys).agg(pl.col(counts).sum()).filter(pl.any_horizontal(pl.col(counts) != 0))
-    moved = moved.cast(dict(stood.schema)).with_row_index("at")  # type: ignore[arg-type]
-    found = stood.join(moved, on=keys, how="left", maintain_order="left", suffix=" moved")
-    is_new = np.ones(len(moved), dtype=bool)
-    is_new[found["at"].drop_nulls().to_numpy()] = False
-    total = found.select(*keys, *(pl.col(name) + pl.col(f"{name} moved").fill_null(0) for name in counts))
-    is_left = pl.any_horizontal(pl.col(counts) != 0)
-    return pl.concat([total.filter(is_left), moved.filter(is_new).select(total.columns)]).select(stood.columns)
 
 
 def told_of(counts: Counts) -> list[dict[str, Any]]:

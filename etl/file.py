@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from etl.finding import Refused
+from etl.words import Problem, told
 
 UNKNOWN_PACKING = NotImplementedError  # what zipfile raises for a way of packing that it does not know
 SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm", ".sas7bdat", ".toml")
@@ -37,6 +38,10 @@ LARGEST_IN_MEMORY = 2 << 30  # of a packed file that must be read whole (Parquet
 MOST_MEMBERS = 200
 LONGEST_NAME = 160
 PERSON_IN_NAME = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])(0[1-9]|1[0-2])\d{2}[- ]?\d{4}(?!\d)")
+
+
+class NoSuchPath(Problem):
+    """What was to be loaded is not there."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +153,12 @@ def find_files(paths: list[Path], tell: Callable[[str], None] = lambda name: Non
     """All data files under the given files and folders, in a fixed order; archives are looked into.
 
     Names that begin with a dot or underscore are not deliveries (editors' and systems' own files). Files with another
-    ending are told to `tell`, so that nothing is passed over in silence. Raises FileNotFoundError.
+    ending are told to `tell`, so that nothing is passed over in silence. Raises NoSuchPath.
     """
     found: set[DeliveredFile] = set()
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"{path}: there is no such file or folder.")
+            raise NoSuchPath(told("stop.no_path", path=path))
         inside = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not _is_own(p, path)]
         for file in inside:
             members = _members(file)

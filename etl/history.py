@@ -11,12 +11,12 @@ release was published and the files stay; where it has not, they go.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from etl.disk import replace_text, sync
-from etl.land import Landed, suffix_of
+from etl.land import DEATHS, Landed, suffix_of
 
 
 @contextmanager
@@ -43,6 +43,18 @@ def joined(landed: list[Landed], data_dir: Path) -> Iterator[None]:
     (build / "joining.json").unlink()
 
 
+def leave(sha256s: Iterable[str], data_dir: Path) -> None:
+    """Take deliveries out of the history, by their hashes; the next build is without them, and from the beginning.
+
+    Call it only as the one writer of the folder.
+    """
+    build = data_dir / "build"
+    shutil.rmtree(build / "standing", ignore_errors=True)  # it counts them
+    for sha256 in sha256s:
+        for left in (build / "history").glob(f"*/{sha256}.*"):
+            left.unlink()
+
+
 def settle(data_dir: Path) -> None:
     """Bring the data folder into order after a run that was interrupted; nothing to do after one that was not.
 
@@ -63,7 +75,7 @@ def settle(data_dir: Path) -> None:
 
 def _names(file: Landed) -> tuple[str, ...]:
     rows = f"{file.path_name}{suffix_of(file.kind)}"
-    return (f"deaths_of_contacts/{file.sha256}.parquet", rows, f"{file.path_name}.json")
+    return (f"{DEATHS}/{file.sha256}.parquet", rows, f"{file.path_name}.json")
 
 
 def _is_new(name: str, incoming: Path, history: Path) -> bool:

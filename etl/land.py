@@ -9,7 +9,6 @@ another file: which report of a contact is the newest is decided when a release 
 """
 
 import json
-import mmap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from etl.contact import SCHEMA, SUFFIX, HistoryProblem, from_frame, to_batch
-from etl.delivery import BATCH_ROWS, Batch, Delivery
+from etl.delivery.opened import BATCH_ROWS, Batch, Delivery
 from etl.file import shown
 from etl.finding import Finding, Refused
 from etl.parse import EPOCH, OPEN_END, former_municipalities
@@ -36,6 +35,7 @@ from etl.words import Both, together, told
 
 TOLD_IN_SUM = "P1-outside"  # the check of the whole file says it once, with the persons left out
 AREAS = ("municipality", "area", "named_area")  # types of columns in which a former municipality may stand
+DEATHS = "deaths_of_contacts"  # folder of the history: deaths that contacts tell of
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
 
@@ -56,6 +56,7 @@ class Landed:
     has_test_persons: bool
     key_id: str
     checksum: str = ""  # of the landed file, see `checksum_of`; empty where an earlier version landed it
+    checksum_of_deaths: str = ""  # of the file of deaths that contacts tell of; empty where they tell of none
 
     @property
     def path_name(self) -> str:
@@ -67,19 +68,36 @@ class Landed:
         path = history / f"{self.path_name}.parquet"
         return contacts_path(history, self.sha256) if self.kind == "lpr_contacts" else path
 
+    def checksums(self, history: Path) -> dict[Path, str]:
+        """The files that it was landed as, as far as their checksums are known."""
+        told = {self.path_in(history): self.checksum, deaths_path(history, self.sha256): self.checksum_of_deaths}
+        return {path: checksum for path, checksum in told.items() if checksum}
+
 
 def checksum_of(path: Path) -> str:
-    """XXH3 of a file, told without reading it into memory: it tells a disk's damage from what was landed."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return xxhash.xxh3_128_hexdigest(content)
+    """XXH3 of a file: it tells a disk's damage from what was landed.
+
+    Read and not mapped, so that a disk that fails raises OSError here instead of ending the process later, when what
+    has been read by then is mapped.
+    """
+    digest, block = xxhash.xxh3_128(), bytearray(1 << 20)
+    with path.open("rb", buffering=0) as file:
+        while n := file.readinto(block):
+            digest.update(memoryview(block)[:n])
+    return digest.hexdigest()
 
 
 def refuse_damaged(files: Iterable[Landed], history: Path) -> None:
     """Compare landed files with their checksums. Raises HistoryProblem."""
     for file in files:
-        path = file.path_in(history)
-        if file.checksum and checksum_of(path) != file.checksum:
-            raise HistoryProblem(path)
+        for path, checksum in file.checksums(history).items():
+            if not path.exists() or checksum_of(path) != checksum:
+                raise HistoryProblem(path)
+
+
+def deaths_path(history: Path, sha256: str) -> Path:
+    """The file of the deaths that a delivery of contacts tells of."""
+    return history / DEATHS / f"{sha256}.parquet"
 
 
 def contacts_path(history: Path, sha256: str) -> Path:
@@ -191,9 +209,10 @@ def _land_into(
     if shape.check is not None:
         known = replace(known, findings=[*known.findings, *shape.check(pl.read_parquet(part))])
     _refuse_over_limit(known)
-    if tally.deaths:
-        _write_deaths(pl.concat(tally.deaths).unique().sort("person", "death_date"), history, delivery.sha256)
-    return known
+    if not tally.deaths:
+        return known
+    deaths = pl.concat(tally.deaths).unique().sort("person", "death_date")
+    return replace(known, checksum_of_deaths=_write_deaths(deaths, history, delivery.sha256))
 
 
 def _rows(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[tuple[pa.Table, int]]:
@@ -259,12 +278,15 @@ def _finding(told: dict[str, Any]) -> Finding:
     return Finding(**(told if message is None else told | {"da": message, "en": message}))
 
 
-def _write_deaths(deaths: pl.DataFrame, history: Path, sha256: str) -> None:
-    folder = history / "deaths_of_contacts"
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{sha256}.part"
+def _write_deaths(deaths: pl.DataFrame, history: Path, sha256: str) -> str:
+    """Write them; return the checksum."""
+    target = deaths_path(history, sha256)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
     deaths.write_parquet(part)
-    part.rename(folder / f"{sha256}.parquet")
+    checksum = checksum_of(part)
+    part.rename(target)
+    return checksum
 
 
 def _newest_minute(landed: pl.DataFrame) -> int:
@@ -323,7 +345,7 @@ def empty_history(history: Path) -> None:
         if not path.exists() or pl.read_parquet_schema(path) != shape.schema:
             path.parent.mkdir(parents=True, exist_ok=True)
             pl.DataFrame(schema=shape.schema).write_parquet(path)
-    path = history / "deaths_of_contacts" / "none.parquet"
+    path = deaths_path(history, "none")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(schema={"person": pl.UInt64, "death_date": pl.Date}).write_parquet(path)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,8 @@ import polars as pl
 
 from etl import protect
 from etl.accuracy import measured, rounded_up
-from etl.counting import STANDING, Standing
+from etl.audit import audit
+from etl.contact import LATER_RULES
 from etl.delivery import count_rows, open_delivery
 from etl.disk import disk_problems_named
 from etl.file import find_files, shown
@@ -25,6 +26,7 @@ from etl.land import Landed, empty_history, land, landed_files
 from etl.pseudonym import KeyProblem, PseudonymKey, make_key, read_key
 from etl.publish import Published, PublishProblem, current_or_none, one_writer, publish
 from etl.quarantine import QUARANTINE, held_back, quarantined
+from etl.recount import STANDING, Standing
 from etl.remembered import FILE as MEMORY
 from etl.remembered import Memory, read_memory
 from etl.rules import load_rules, rule_values
@@ -40,16 +42,11 @@ from etl.warehouse import (
     judge_reports,
     open_warehouse,
 )
-from etl.words import Both, together, told
+from etl.words import Both, told
 from kpis.indicator import load_indicators
 from kpis.release import CONTRACT, Release
 
 COUNTING_CODE = ("contact.py", "stay.py", "count.py")  # from contacts to counts; shown on the method page
-LARGEST_CHANGE = 0.10  # of stays in months that both releases hold as final: of all, of a month, of a municipality
-FEWEST_TO_MISS = 50  # stays: fewer come and go with a correction in a small municipality
-MOST_TOLD = 8  # changes; who gets more reads the first, and `etl diff`
-OLDEST_POPULATION = 550  # days before the end of the data period
-JUDGED_LATER = ("C2-municipality", "C2-future", "C2-open")  # rules that only the newest report can break
 QUIET = ("C1", "P0-total", "P1-total", "D2-unread", "D2-unshown", "D8-sheet", "D10-again")  # told, and nothing to mend
 
 
@@ -169,7 +166,7 @@ def load(
 
     A refused file stops the load before anything changes: history and release stay as they were.
 
-    Raises FileNotFoundError for a path that does not exist, KeyProblem for the pseudonym key, LoadStopped where the
+    Raises NoSuchPath for a path that does not exist, KeyProblem for the pseudonym key, LoadStopped where the
     files were fine but no release could be made of them, PublishProblem where another load is running, DiskProblem.
     """
     terms = _Terms(as_of, protection, accept_change)
@@ -347,7 +344,7 @@ def _report(file: Landed, fate: Fate, again: Finding | None) -> FileReport:
     findings = list(file.findings)
     for rule, n in sorted(fate.quarantined_by_rule.items()):
         later = n - file.faults_by_rule.get(rule, 0)
-        if rule in JUDGED_LATER and later > 0:
+        if rule in LATER_RULES and later > 0:
             findings.append(Finding.of(f"{rule}.later", fate.first_row_by_rule[rule], n=later))
     if fate.duplicate - file.rows_total > 0:
         findings.append(Finding.of("C1.duplicate", n=fate.duplicate - file.rows_total))
@@ -373,6 +370,7 @@ class _Built:
     quarantined: pl.DataFrame  # see `quarantined`
     memory: Memory  # what later releases have to know of the protection of this one
     standing: Standing  # what the next load can go on from
+    current: Release | None  # that it was audited against
 
 
 def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standing: Standing | None = None) -> _Built:
@@ -393,15 +391,16 @@ def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standi
     except BuildProblem as problem:
         raise PublishProblem(problem.said) from problem
     progress.stage(told("stage.auditing"))
-    _audit(tables, manifest, current_or_none(data_dir), terms.accept_change)
-    return _Built(tables, manifest, by_file, rows, memory, warehouse.standing)
+    current = current_or_none(data_dir)
+    audit(tables, manifest, current, terms.accept_change)
+    return _Built(tables, manifest, by_file, rows, memory, warehouse.standing, current)
 
 
 def _publish(built: _Built, data_dir: Path, progress: Progress) -> Published:
     progress.stage(told("stage.publishing"))
     if built.memory.families:  # before anybody can see the release: what was seen must be remembered
         built.memory.save(data_dir / MEMORY)
-    published = publish(built.tables, built.manifest, data_dir / "releases")
+    published = publish(built.tables, built.manifest, data_dir / "releases", built.current)
     with suppress(OSError):  # the release is out; without standing counts the next load counts everything again
         built.standing.write(data_dir / STANDING)
     return published
@@ -485,103 +484,3 @@ def _code_version() -> str:
     except (OSError, subprocess.SubprocessError):
         about = here.parent / "pyproject.toml"
         return str(tomllib.loads(about.read_text("utf-8"))["project"]["version"]) if about.exists() else "unknown"
-
-
-def _audit(
-    tables: dict[str, pl.DataFrame],
-    manifest: dict[str, Any],
-    current: Release | None,
-    accept_change: str | None,
-) -> None:
-    """Stop a publication whose numbers cannot be right. All problems are told together."""
-    problems: list[Both] = []
-    cube, population = tables["cube"], tables["population"]
-    measures = [column for column in cube.columns if column.startswith("n_")]
-    if cube.is_empty():
-        problems.append(told("audit.no_stay"))
-    elif cube.select(pl.min_horizontal(measures).min()).item() < 0:
-        problems.append(told("audit.negative"))
-    if (
-        not cube.filter(pl.col("n_acute") > pl.col("n_admission")).is_empty()
-        or not cube.filter(pl.col("n_readmission") > pl.col("n_index")).is_empty()
-    ):
-        problems.append(told("audit.part"))
-    per_quarter = (
-        population.group_by("quarter").agg(pl.col("municipality_code").n_unique().alias("n")).filter(pl.col("n") != 98)
-    )
-    if not per_quarter.is_empty():
-        quarter, n = per_quarter.sort("quarter").row(0)
-        problems.append(told("audit.population", quarter=quarter, n=n))
-    on_a_map = tables["membership"].filter((pl.col("level") == "region") & pl.col("valid_to").is_null())
-    if on_a_map["municipality_code"].n_unique() != 98:
-        problems.append(told("audit.region"))
-    newest = population["quarter"].max()
-    oldest = date.fromisoformat(manifest["as_of"]) - timedelta(days=OLDEST_POPULATION)
-    if isinstance(newest, date) and newest < oldest and not accept_change:
-        problems.append(told("audit.population_old", quarter=newest, days=OLDEST_POPULATION))
-    if current is not None and not accept_change and current.manifest["is_synthetic"] == manifest["is_synthetic"]:
-        of_municipalities = tables["area"].filter(pl.col("level") == "municipality")
-        named = dict(of_municipalities.select("area_code", pl.format("{} ({})", "name", "area_code")).iter_rows())
-        problems += _changes(cube, manifest, current, named)
-    if problems:
-        raise PublishProblem(told("stop.audit", problems=together(problems)))
-
-
-def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release, named: dict[str, str]) -> list[Both]:
-    first = max(manifest["data_from"], current.manifest["data_from"])
-    last = min(manifest["provisional_from"], current.manifest["provisional_from"])
-    if first >= last:
-        return []
-    names = ("municipality_code", "month")
-    now = (
-        cube.filter(
-            (pl.col("group_id") == "all")
-            & pl.col("month").is_between(date.fromisoformat(first), date.fromisoformat(last), closed="left")
-        )
-        .group_by(pl.col("municipality_code").cast(pl.String), "month")
-        .agg(pl.col("n_stay").sum().cast(pl.Int64).alias("now"))
-    )
-    before = current.sql(
-        "select municipality_code, month, sum(n_stay)::bigint as before from cube "
-        "where group_id = 'all' and month >= $first::date and month < $last::date group by all",
-        first=first, last=last,
-    )  # fmt: skip
-    cells = now.join(before, on=names, how="full", coalesce=True).fill_null(0)
-    whole = cells.select(pl.col("now", "before").sum())
-    if whole["before"][0] and abs(whole["now"][0] / whole["before"][0] - 1) > LARGEST_CHANGE:  # however few they are
-        change = {"first": first, "last": last, "before": whole["before"][0], "now": whole["now"][0]}
-        return [told("audit.change", percent=round(100 * LARGEST_CHANGE), **change)]
-    months, places = (
-        cells.group_by(name).agg(pl.col("now", "before").sum()).sort(name) for name in ("month", names[0])
-    )
-    gone = cells.filter((pl.col("now") == 0) & (pl.col("before") >= FEWEST_TO_MISS)).sort(names)
-    found = [
-        *(told("audit.change_month", month=_month(month), now=n, before=old) for month, n, old in _moved(months)),
-        *(
-            told("audit.change_municipality", municipality=named[code], first=first, last=last, now=n, before=old)
-            for code, n, old in _moved(places)
-        ),
-        *(
-            told("audit.gone", municipality=named[code], month=_month(month), before=old)
-            for code, month, old in gone.select(*names, "before").iter_rows()
-        ),
-    ]
-    if not found:
-        return []
-    more = [told("audit.more", n=len(found) - MOST_TOLD)] if len(found) > MOST_TOLD else []
-    return [*found[:MOST_TOLD], *more, told("audit.accept", percent=round(100 * LARGEST_CHANGE))]
-
-
-def _has_moved(counts: pl.DataFrame) -> pl.Series:
-    """Whether `now` is far from `before`, and by more than a few stays of a small place."""
-    off = (counts["now"] - counts["before"]).abs()
-    return (off > LARGEST_CHANGE * counts["before"]) & (off >= FEWEST_TO_MISS) & (counts["before"] > 0)
-
-
-def _moved(counts: pl.DataFrame) -> list[tuple[Any, int, int]]:
-    moved = counts.filter(_has_moved(counts))
-    return list(moved.select(moved.columns[0], "now", "before").iter_rows())
-
-
-def _month(day: date) -> str:
-    return f"{day:%Y-%m}"

@@ -39,6 +39,7 @@ from etl.margins import (
 from etl.pseudonym import PseudonymKey
 from etl.remembered import Memory, Thresholds, nothing_known, packed, unpacked
 from etl.rules import RulesProblem, rule_values
+from etl.words import Both, together, told
 from kpis.protection import EXACT
 from kpis.release import AGE_BANDS, CONTRACT
 
@@ -77,18 +78,15 @@ class Protection:
     def __post_init__(self) -> None:
         if self.method == NO_METHOD:
             return
-        faults = [
-            f"{name} is {value}, allowed are {SMALLEST} to {LARGEST}"
+        faults: list[Both] = [
+            told("rules.range", name=name, value=value, smallest=SMALLEST, largest=LARGEST)
             for name, value in (("protection_base", self.base), ("persons_threshold", self.threshold))
             if not SMALLEST <= value <= LARGEST
         ]
         if self.base < self.threshold:
-            faults.append(
-                f"protection_base {self.base} is below persons_threshold {self.threshold}, so that a count under the "
-                "threshold could be told from none; make it at least as large"
-            )
+            faults.append(told("rules.base", base=self.base, threshold=self.threshold))
         if faults:
-            raise RulesProblem(f"etl/rules.toml, rule B1: {'; '.join(faults)}.")
+            raise RulesProblem(told("rules.protection", faults=together(faults, "; ")))
 
     @property
     def is_rounded(self) -> bool:

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,9 +20,9 @@ from typing import Any
 import polars as pl
 
 from etl.disk import forget_cached, replace_text, sync
-from etl.history import settle
-from etl.warehouse import ReleaseFile, content_hash
-from etl.words import Problem, told
+from etl.history import leave, settle
+from etl.warehouse import ReleaseFile
+from etl.words import Both, Problem, together, told
 from kpis.release import CONTRACT, Release, ReleaseError, open_file, open_release
 
 KEPT_RELEASES = 5
@@ -68,13 +67,16 @@ def one_writer(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def publish(tables: dict[str, pl.DataFrame], manifest: dict[str, Any], releases: Path) -> Published:
+def publish(
+    tables: dict[str, pl.DataFrame], manifest: dict[str, Any], releases: Path, current: Release | None
+) -> Published:
     """Write, verify and point to a new release.
 
     Args:
         tables: every table of the contract but `manifest`.
         manifest: facts about the release; `release_id`, `created` and `content` are added here.
         releases: the folder that the dashboard reads.
+        current: the release that is current now; where the new one would say the same, it stays.
 
     Raises PublishProblem where what was written cannot be read back; then nothing has changed for readers.
     """
@@ -84,7 +86,6 @@ def publish(tables: dict[str, pl.DataFrame], manifest: dict[str, Any], releases:
         created = _later_than_all(releases)
         with ReleaseFile(build) as file:
             content = {name: file.add(name, tables[name]) for name in CONTRACT["tables"] if name != "manifest"}
-            current = current_or_none(releases.parent)
             if current is not None and _says_the_same(current, content, manifest):
                 return Published(current.path, is_new=False)
             digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -168,13 +169,13 @@ def rollback(data_dir: Path) -> Path:
     current = pointed_to(data_dir)
     if current is None:
         raise PublishProblem(told("publish.nothing", folder=data_dir))
-    faults = []
+    faults: list[Both] = []
     for path in reversed([path for path in published(data_dir) if path.name < current.name]):
         try:
             return go_to(path, data_dir)
         except ReleaseError as error:
-            faults.append(str(error))
-    raise PublishProblem(told("publish.oldest", folder=data_dir, release=current.stem, faults=" ".join(faults)))
+            faults.append({**error.said})
+    raise PublishProblem(told("publish.oldest", folder=data_dir, release=current.stem, faults=together(faults)))
 
 
 @dataclass(frozen=True)
@@ -200,11 +201,7 @@ def withdraw(release_id: str, data_dir: Path, *, with_deliveries: bool = False) 
     current = rollback(data_dir) if pointed_to(data_dir) == wrong else pointed_to(data_dir)
     assert current is not None  # there is a release, so that there is a pointer
     if with_deliveries and brought:
-        history = data_dir / "build" / "history"
-        shutil.rmtree(data_dir / "build" / "standing", ignore_errors=True)
-        for delivery in brought:
-            for left in history.glob(f"*/{delivery['sha256']}.*"):
-                left.unlink()
+        leave([delivery["sha256"] for delivery in brought], data_dir)
     wrong.unlink()
     sync(wrong.parent)
     return Withdrawn(current, brought)
@@ -256,14 +253,18 @@ def _verify(build: Path, content: dict[str, str], facts: dict[str, Any]) -> None
     """Read the finished file from the disk, every block of it and by the road that readers take.
 
     The content was hashed in memory, which is the truth here: a file that holds anything else was not written whole.
+    DuckDB files of equal content differ in bytes, so content is what is compared.
     """
     if build.with_name(build.name + ".wal").exists():
         raise PublishProblem(told("publish.not_closed", file=build.name))
     sync(build)
     forget_cached(build)
-    read_back = content_hash(build)
-    differing = [table for table, digest in content.items() if read_back[table] != digest]
-    if not differing and dict(open_file(build).manifest) != json.loads(_json(facts)):
+    try:
+        read_back = open_file(build)
+    except ReleaseError as error:
+        raise PublishProblem(told("publish.not_read_back", tables={**error.said})) from error
+    differing = [table for table, digest in content.items() if read_back.content[table] != digest]
+    if not differing and dict(read_back.manifest) != json.loads(_json(facts)):
         differing = ["manifest"]
     if differing:
         raise PublishProblem(told("publish.not_read_back", tables=", ".join(differing)))

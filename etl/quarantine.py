@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-from etl.delivery import ROW_BITS
+from etl.delivery.opened import ROW_BITS
 from etl.finding import Finding
 from etl.land import Landed
 from etl.warehouse import VIEWS, Warehouse

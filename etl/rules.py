@@ -5,10 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from etl.words import Problem
+
 _WORDS = {"da", "en", "source"}
 
 
-class RulesProblem(ValueError):
+class RulesProblem(Problem):
     """`rules.toml` asks for what cannot be done; the text says which rule, what was found and what is allowed."""
 
 

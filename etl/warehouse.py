@@ -26,23 +26,21 @@ from etl.contact import NOTHING, HistoryProblem, Reports, Run, landed_reports, s
 from etl.count import Grid
 from etl.counting import (
     Newest,
-    Recount,
-    Standing,
     Surroundings,
     all_held_back,
     count,
     cube,
-    fingerprint,
     lengths_of_stay,
     newest,
     told_of,
 )
 from etl.land import Landed, landed_files, refuse_damaged
 from etl.parse import EPOCH
+from etl.recount import Recount, Standing, fingerprint
 from etl.rules import rule_values
 from etl.words import Both, Problem, told
 from kpis.reference import areas, load_codelists, memberships, standard_population
-from kpis.release import CONTRACT
+from kpis.release import CONTRACT, digest
 
 SQL = Path(__file__).parent / "sql"
 EPOCH_DAY = (EPOCH.date() - date(1970, 1, 1)).days
@@ -327,35 +325,19 @@ class ReleaseFile:
         self._connection.close()
 
     def add(self, name: str, frame: pl.DataFrame) -> str:
-        """Write a table; return the digest (see `content_hash`) of the rows in memory, not of those in the file."""
+        """Write a table; return the digest of the rows in memory, not of those in the file."""
         columns = CONTRACT["tables"][name]["columns"]
         self._connection.register("_incoming", frame.select(list(columns)).to_arrow())
         casts = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
         order = "" if name in IN_ORDER else "order by " + ", ".join(f'"{column}"' for column in columns)
         self._connection.execute(f'create table "{name}" as select {casts} from _incoming {order}')
-        digest = _digest(self._connection, name, f"(select {casts} from _incoming)")
+        content = digest(self._connection, columns, f"(select {casts} from _incoming)")
         self._connection.unregister("_incoming")
-        return digest
+        return content
 
     def finish(self) -> None:
         """Write all that is not written yet."""
         self._connection.execute("checkpoint")
-
-
-def content_hash(path: Path) -> dict[str, str]:
-    """Rows and an order-free hash of every table of a release file, read block by block.
-
-    DuckDB files of equal content differ in bytes, so content is what is compared.
-    """
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return {name: _digest(connection, name, f'"{name}"') for name in CONTRACT["tables"]}
-
-
-def _digest(connection: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
-    row = ", ".join(f'"{column}"' for column in CONTRACT["tables"][name]["columns"])
-    query = f"select count(*), bit_xor(hash({row})), sum(hash({row})::hugeint) from {rows}"
-    [(n, xor, total)] = connection.execute(query).fetchall()
-    return f"{n}:{xor}:{total}"
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> dict[str, int]:

@@ -82,7 +82,7 @@ def show(indicator_id: str, lang: Any, data: Path) -> None:
     try:
         release = open_release(data)
     except ReleaseError as error:  # the definition is worth reading without figures
-        current, official = [page_word("no_release", lang).format(reason=error)], []
+        current, official = [page_word("no_release", lang).format(reason=error.said[lang])], []
     else:
         current, official = (of(release, indicator, lang) for of in (newest_lines, official_lines))
     click.echo(describe(indicator, lang, current, official), nl=False)
@@ -166,7 +166,7 @@ def export(
     try:
         release = kept_release(data, release_id) if release_id else open_release(data)
     except ReleaseError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(error.said[lang]) from None
     first_month = _month("--from", first) if first else release.date("data_from")
     last_month = _month("--to", last) if last else add_months(release.date("as_of"), -1)
     periods = periods_between(first_month, last_month, grain)

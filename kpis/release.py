@@ -20,14 +20,14 @@ import time
 import tomllib
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import duckdb
 import polars as pl
@@ -56,8 +56,28 @@ _RECHECK_SECONDS = 2.0  # a new release must be seen within 5 s; looking costs o
 _log = logging.getLogger(__name__)
 
 
+Said = Mapping[Literal["da", "en"], str]  # the same in each language
+
+
 class ReleaseError(Exception):
-    """A release cannot be used; the text says which file, what was found and what to do."""
+    """A release cannot be used: which file, why, and what to do; `said` in both languages, `str()` in English."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said["en"])
+        self.said = said
+
+
+def _told(problem: str, **values: object) -> Said:
+    """Sentences of `[problems]`; a list among the values is of what was said in each language."""
+    return {
+        language: sentence.format(
+            **{
+                name: "; ".join(said[language] for said in value) if isinstance(value, list) else value
+                for name, value in values.items()
+            }
+        )
+        for language, sentence in CONTRACT["problems"][problem].items()
+    }
 
 
 class NoRelease(ReleaseError):
@@ -83,6 +103,7 @@ class Release:
     id: str
     path: Path
     manifest: Mapping[str, Any]  # values parsed from JSON
+    content: Mapping[str, str]  # `digest` of each table as it was read
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
 
     def sql(self, query: str, **params: object) -> pl.DataFrame:
@@ -144,7 +165,7 @@ class _Watch:
     checked: float = float("-inf")
     pointer: tuple[str, int] | None = None  # name and time of change, so that a repaired file is tried again
     release: Release | None = None
-    problem: str | None = None
+    problem: Said | None = None
 
 
 _watches: dict[Path, _Watch] = {}
@@ -159,13 +180,15 @@ def current_release(data_dir: Path) -> Release:
     """
     watch = _looked_at(data_dir)
     if watch.release is None:
+        assert watch.problem is not None  # said why when it looked
         raise NoRelease(watch.problem) if not _published(data_dir) else ReleaseError(watch.problem)
     return watch.release
 
 
 def release_problem(data_dir: Path) -> str | None:
-    """Why the newest release of `data_dir` is not the one shown; None when it is."""
-    return _looked_at(data_dir).problem
+    """Why the newest release of `data_dir` is not the one shown, in English; None when it is."""
+    problem = _looked_at(data_dir).problem
+    return problem["en"] if problem else None
 
 
 @per_release
@@ -210,14 +233,14 @@ def kept_release(data_dir: Path, release_id: str) -> Release:
     path = _releases_dir(data_dir) / f"{release_id}.duckdb"
     if not RELEASE_ID.fullmatch(release_id) or release_id > current.path.stem or not path.is_file():
         kept = ", ".join(kept_releases(data_dir))
-        raise NoSuchRelease(f"Release {release_id[:60]!r} is not kept. Kept are: {kept}.")
+        raise NoSuchRelease(_told("not_kept", release=release_id[:60], kept=kept))
     try:
         found = _earlier(path)
     except ReleaseError as error:
         _log.warning("%s", error)
-        raise NoSuchRelease(f"Release {release_id!r} is damaged and cannot be shown.") from error
+        raise NoSuchRelease(_told("damaged", release=release_id)) from error
     if not _may_stand_beside(found, current):
-        raise NoSuchRelease(f"Release {release_id!r} is unprotected and is not shown beside a protected one.")
+        raise NoSuchRelease(_told("unprotected", release=release_id))
     return found
 
 
@@ -264,9 +287,9 @@ def _look_again(watch: _Watch, data_dir: Path) -> None:
             return
         watch.release = open_file(path)
     except ReleaseError as error:
-        problem = str(error)
+        problem = error.said
         if problem != watch.problem:
-            _log.error("%s", problem)
+            _log.error("%s", error)
         if watch.release is None and not isinstance(error, NoRelease):
             watch.release = _newest_sound(data_dir, before=pointer[0] if pointer else None)
     watch.pointer, watch.problem = pointer, problem
@@ -303,15 +326,9 @@ def _read_pointer(data_dir: Path) -> str:
     try:
         name = pointer.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise NoRelease(
-            f"{pointer}: there is no published release. Make one with `make run` (demo data) "
-            f"or `python -m etl load FOLDER --data {data_dir}` (your own deliveries)."
-        ) from None
+        raise NoRelease(_told("none_published", pointer=pointer, data=data_dir)) from None
     if not name or Path(name).name != name:
-        raise ReleaseError(
-            f"{pointer}: found {name!r}, expected the name of a file in the same folder. "
-            f"Run `python -m etl rollback --data {data_dir}` or publish again."
-        )
+        raise ReleaseError(_told("pointer", pointer=pointer, found=name, data=data_dir))
     return name
 
 
@@ -321,7 +338,7 @@ def open_file(path: Path) -> Release:
     A publication asks it of a file that no reader has been pointed to yet. Raises ReleaseError.
     """
     if not path.is_file():
-        raise ReleaseError(f"{path}: named as current but not there. Publish again, or roll back to another.")
+        raise ReleaseError(_told("not_there", path=path))
     connection = duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"})
     try:
         connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as release (read_only)")
@@ -331,18 +348,26 @@ def open_file(path: Path) -> Release:
             "lock_configuration = true",
         ):
             connection.execute(f"set {setting}")
-        _read_everything(connection, _check_contract(connection, path))
+        content = _read_everything(connection, _check_contract(connection, path))
         manifest = _read_manifest(connection, path)
     except duckdb.Error as error:
         connection.close()
-        raise ReleaseError(
-            f"{path}: cannot be read as a release ({str(error).splitlines()[0]}). "
-            "The file is damaged or not a DuckDB file; publish again, or roll back to another."
-        ) from error
+        raise ReleaseError(_told("unreadable", path=path, why=str(error).splitlines()[0])) from error
     except ReleaseError:
         connection.close()
         raise
-    return Release(id=manifest["release_id"], path=path, manifest=manifest, _connection=connection)
+    return Release(manifest["release_id"], path, manifest, content, connection)
+
+
+def digest(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], rows: str) -> str:
+    """How many rows there are, and a hash of them whatever their order: equal content has equal digests.
+
+    Two versions of DuckDB may hash differently, so that only digests that one of them made can be compared.
+    """
+    row = ", ".join(f'"{column}"' for column in columns)
+    query = f"select count(*), bit_xor(hash({row})), sum(hash({row})::hugeint) from {rows}"
+    [(n, xor, total)] = connection.execute(query).fetchall()
+    return f"{n}:{xor}:{total}"
 
 
 def _query(
@@ -389,14 +414,11 @@ def _check_contract(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[s
         expected = list(definition["columns"].items())
         older = [column for column in expected if column[0] not in definition.get("added", ())]
         if table not in found:
-            faults.append(f"table {table} is missing")
+            faults.append(_told("table_missing", table=table))
         elif list(found[table].items()) not in (expected, older):
-            faults.append(f"table {table} has {_listed(found[table].items())}, expected {_listed(expected)}")
+            faults.append(_told("table", table=table, found=_listed(found[table].items()), expected=_listed(expected)))
     if faults:
-        raise ReleaseError(
-            f"{path}: does not follow kpis/release.toml: {'; '.join(faults)}. "
-            "It was made by another version; build and publish again."
-        )
+        raise ReleaseError(_told("other_shape", path=path, faults=faults))
     return found
 
 
@@ -404,11 +426,11 @@ def _listed(columns: Any) -> str:
     return "(" + ", ".join(f"{name} {data_type}" for name, data_type in columns) + ")"
 
 
-def _read_everything(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, str]]) -> None:
+def _read_everything(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, str]]
+) -> Mapping[str, str]:
     """Touch every block once: DuckDB verifies checksums on reading, and a broken block is better met now."""
-    for table in CONTRACT["tables"]:
-        columns = ", ".join(tables[table])
-        _query(connection, f"select count(*), bit_xor(hash({columns})) from {table}", {})
+    return {table: digest(connection, tables[table], f'release."{table}"') for table in CONTRACT["tables"]}
 
 
 def _read_manifest(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
@@ -416,10 +438,8 @@ def _read_manifest(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[st
     try:
         manifest = {key: json.loads(value) for key, value in rows}
     except ValueError as error:
-        raise ReleaseError(
-            f"{path}: a value of the manifest is not JSON ({error}). Build and publish again."
-        ) from error
+        raise ReleaseError(_told("not_json", path=path, why=error)) from error
     missing = [key for key in REQUIRED_MANIFEST_KEYS if key not in manifest]
     if missing:
-        raise ReleaseError(f"{path}: the manifest lacks {', '.join(missing)}. Build and publish again.")
+        raise ReleaseError(_told("lacking", path=path, missing=", ".join(missing)))
     return manifest

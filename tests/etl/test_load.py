@@ -314,6 +314,7 @@ def turn_a_bit(file: Path) -> None:
         ("lpr_contacts/*.arrow", turn_a_bit),
         ("population/[0-9a-f]*.parquet", cut_off),
         ("population/[0-9a-f]*.parquet", turn_a_bit),
+        ("deaths_of_contacts/[0-9a-f]*.parquet", turn_a_bit),
         ("lpr_contacts/*.json", cut_off),
     ],
 )
@@ -331,6 +332,15 @@ def test_a_damaged_file_of_the_history_is_named_with_a_remedy_that_works(tmp_pat
         file.with_suffix(suffix).unlink(missing_ok=True)
     report = load([folder], data, protection=UNPROTECTED)
     assert report.published is not None and not report.published.is_new
+
+
+def test_a_build_without_the_deaths_that_contacts_told_of_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED)
+    [file] = (data / "build" / "history").glob("deaths_of_contacts/[0-9a-f]*.parquet")
+    file.unlink()
+    ended = CliRunner().invoke(main, ["build", "--data", str(data), "--protection", "none"])
+    assert ended.exit_code == 1 and f"{file}: filen er en del af det, der er indlæst" in ended.output
 
 
 def test_no_person_number_is_written_anywhere(tmp_path: Path) -> None:

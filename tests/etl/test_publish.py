@@ -45,7 +45,7 @@ def facts(**others: object) -> dict[str, object]:
 
 def publish_goals(data: Path, goals: int, **others: object) -> Path:
     with one_writer(data):
-        return publish(tables(goals), facts(**others), data / "releases").path
+        return publish(tables(goals), facts(**others), data / "releases", current_or_none(data)).path
 
 
 def test_a_release_is_new_when_figures_or_shown_facts_differ_and_only_then(tmp_path: Path) -> None:

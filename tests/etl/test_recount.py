@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from warehouse_of import contact, minute, write_history
 
-from etl.counting import KEYS, Standing
+from etl.counting import KEYS
 from etl.land import empty_history
 from etl.parse import EPOCH
+from etl.recount import Standing
 from etl.warehouse import build, open_warehouse
 
 DAY = 1440

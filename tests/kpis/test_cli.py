@@ -111,7 +111,7 @@ def test_export_counts_on_an_earlier_release_by_its_name(tmp_path):
     assert run(*how, old.id).exit_code == 0
     assert pl.read_parquet(path)["release"].unique().to_list() == [old.id]
     gone = run(*how, "v20250101T000000Z-gone")
-    assert gone.exit_code == 1 and "is not kept. Kept are: v20260201T000000Z-new, v20260101" in gone.output
+    assert gone.exit_code == 1 and "er ikke gemt. Gemt er: v20260201T000000Z-new, v20260101" in gone.output
 
 
 def test_export_finds_the_map_on_which_a_level_is_drawn(country_data, tmp_path):
