@@ -123,6 +123,15 @@ def test_the_table_of_an_overview_holds_its_six_rows(country_data) -> None:
         assert page[head][: len(cells)] == cells
 
 
+def test_an_overview_on_a_wall_says_what_its_marks_mean_and_of_what_is_not_drawn_nothing(country_data) -> None:
+    on_page, on_the_wall = (
+        text_of(first_of_class(shown(country_data, address).content, "legend"))
+        for address in ("/k/hjoerring", "/k/hjoerring?m=1")
+    )
+    assert "den bedste femtedel" in on_the_wall and "foreløbige" not in on_the_wall
+    assert on_page.startswith(on_the_wall.strip()) and "foreløbige" in on_page
+
+
 @pytest.mark.parametrize("address", VIEWS)
 def test_no_figure_on_a_wall_has_more_than_twelve_names(country_data, address: str) -> None:
     markup = draw(country_data, *on_wall(address).partition("?")[::2]).markup

@@ -64,7 +64,12 @@ def page(selection: Selection, release: Release) -> Body:
             months(lines, scope),
             *_members(scope, known),
         ],
-        wall=Wall(told_scope + on_map(selection, words), conclusion, table, numbers_table(lines, scope))
+        wall=Wall(
+            told_scope + on_map(selection, words),
+            conclusion,
+            [table, legend(lines, scope)],
+            numbers_table(lines, scope),
+        )
         if selection.meeting
         else None,
     )

@@ -203,9 +203,9 @@ def legend(lines: list[Line], scope: OverviewScope) -> html.Ul:
             if any(_against(line, scope).goal is not None for line in lines)
             else []
         ),
-        (sparkline_key("limits"), words("overview.legend_limits")),
-        (sparkline_key("tail"), words("overview.legend_tail")),
     ]
+    if not scope.selection.meeting:  # months are not drawn on a wall
+        entries += [(sparkline_key(kind), words(f"overview.legend_{kind}")) for kind in ("limits", "tail")]
     if scope.is_country:
         entries = entries[1:]
     items = [html.Li([Svg(mark), text]) for mark, text in entries]
