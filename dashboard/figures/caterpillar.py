@@ -13,6 +13,7 @@ from dashboard.words import Words
 
 NAMED_UP_TO, NAMED_ON_A_WALL = 30, 11
 """So many areas still get a line and a name each; more are drawn side by side."""
+_STEPS = 6  # on the axis of many areas, about
 _ROW = 30.0
 _ROOM_FOR_A_NAME, _LETTER = 150.0, 7.4  # the second is the mean width of a letter
 _HEIGHT = {WIDE: 350.0, NARROW: 330.0, WALL: 320.0}
@@ -44,10 +45,21 @@ def caterpillar(
     return draw(shown, kinds, low, high, country, axis_title, digits, label, words, width)
 
 
+def has_cut_intervals(estimates: pl.DataFrame, country: tuple[str, float] | None) -> bool:
+    """Return whether an interval goes on above the axis, which then ends in an arrow."""
+    shown = list(estimates.drop_nulls("value").iter_rows(named=True))
+    if len(shown) <= NAMED_UP_TO:
+        return False
+    highest = ticks(*_span(shown, country), _STEPS)[0][-1]
+    return any(row["upper"] is not None and row["upper"] > highest for row in shown)
+
+
 def mark_key(kind: str) -> str:
-    """Draw one mark of the figure for the legend: own, group, others or country."""
+    """Draw one mark of the figure for the legend: own, group, others, country, or beyond for a cut interval."""
     if kind == "country":
         return ornament(28, 20, [line(0, 10, 28, 10, "d-across")])
+    if kind == "beyond":
+        return ornament(28, 20, [marker("triangle", 14, 10, 4, "d-beyond")])
     return ornament(28, 20, [line(2, 10, 26, 10, f"d-span-{kind}"), dot(14, 10, _RADIUS[kind], f"d-at-{kind}")])
 
 
@@ -72,7 +84,7 @@ def _side_by_side(
     width: int,
 ) -> str:
     is_wide, height = width != NARROW, _HEIGHT[width]
-    steps, tick_digits = ticks(low, high, 6)
+    steps, tick_digits = ticks(low, high, _STEPS)
     written = [words.number(step, tick_digits) for step in steps]
     left, right = 14 + 7.4 * max(map(len, written)), width - (110.0 if is_wide else 8.0)
     top, bottom = 44.0, height - (28.0 if width == WALL else 12.0)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dashboard.figures import caterpillar as module
-from dashboard.figures.caterpillar import caterpillar
+from dashboard.figures.caterpillar import caterpillar, has_cut_intervals
 from dashboard.figures.denmark import Shade, outline_map, tile_map
 from dashboard.figures.funnel import funnel
 from dashboard.figures.sparkline import sparkline
@@ -146,6 +146,7 @@ def test_an_interval_that_the_axis_does_not_hold_ends_in_an_arrow() -> None:
         rows = [area(f"{place:04}", 50.0 + place, 2.0) for place in range(98)] + [area("wide", 60.0, widest)]
         svg = caterpillar(pl.DataFrame(rows), None, (), None, "", 0, "i ord", WORDS)
         assert svg.count('class="d-beyond"') == arrows
+        assert has_cut_intervals(pl.DataFrame(rows), None) == bool(arrows), "the legend says what the arrow means"
 
 
 def in_funnel(code: str, size: float, value: float) -> dict:

@@ -8,7 +8,7 @@ from dash import html
 from dashboard import files, sentence
 from dashboard.components.drawing import drawing_block
 from dashboard.components.verdict import verdict_text
-from dashboard.figures.caterpillar import caterpillar, mark_key
+from dashboard.figures.caterpillar import caterpillar, has_cut_intervals, mark_key
 from dashboard.figures.denmark import Shade, outline_map, shade_key, tile_map
 from dashboard.figures.funnel import funnel, funnel_key
 from dashboard.figures.numbers import Numbers, of_estimates, of_funnel
@@ -48,7 +48,10 @@ def _estimates(shown: Comparison, selection: Selection, text: str, words: Words)
     def draw(width: int) -> str:
         return caterpillar(*asked, label, words, width)
 
-    return draw, _marks(shown, selection, words), of_estimates(*asked)
+    marks = _marks(shown, selection, words)
+    if has_cut_intervals(shown.peers, across):
+        marks.append((mark_key("beyond"), words("compare.marks_beyond")))
+    return draw, marks, of_estimates(*asked)
 
 
 def _funnel(shown: Comparison, selection: Selection, text: str, words: Words) -> Drawn:
