@@ -576,7 +576,7 @@ class _Reader:
             for area in self.known.areas.get((searched, wanted.level), ()):
                 if wanted.level == "country" or wanted.slug.casefold() in _spellings(area):
                     if searched != map_id:
-                        self.notice("notice.map", value=area.name, map=searched)
+                        self.notice("notice.map", value=area.name)
                     return area_ref(area), searched
         for searched in (map_id, other):
             spelled = {

@@ -4,6 +4,7 @@ The texts stand in ``words/da.toml`` and ``words/en.toml``: the same keys, the s
 addressed by its dotted key, ``words("compare.title", name="…")``. No translated text is ever used as a key.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class Words:
 
     def __call__(self, key: str, /, **values: object) -> str:
         """Return the text of ``key`` with its placeholders filled; an unknown key is a programming error (KeyError)."""
-        return self.texts[key].format(**values) if values else self.texts[key]
+        told = self.texts[key].format(**values) if values else self.texts[key]
+        return _on_islands(told) if self.lang == "da" else told
 
     def number(self, value: float, digits: int = 0) -> str:
         """Return ``value`` with exactly ``digits`` decimals and the language's separators: 1.234,5."""
@@ -70,6 +72,14 @@ class Words:
         if len(items) < 2:
             return "".join(items)
         return f"{', '.join(items[:-1])} {self('words.and')} {items[-1]}"
+
+
+_IN_AN_ISLAND = re.compile(r"\bi (?=(?:Bornholm|Fanø|Langeland|Læsø|Samsø|Ærø)\b)")
+
+
+def _on_islands(told: str) -> str:
+    """Say *på Samsø* where a text says *i* of any municipality."""
+    return _IN_AN_ISLAND.sub("på ", told)
 
 
 @cache

@@ -92,7 +92,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason("no_data", "data er ikke modtaget endnu", "data have not been received yet"),
     Reason("few_points", "for få måneder siden sidste skift", "too few months since the last break"),
-    Reason("no_interval", "tallet har intet usikkerhedsinterval", "the figure has no uncertainty interval"),
+    Reason("no_interval", "der er ingen metode til at vurdere tallet", "there is no method to judge the figure by"),
     Reason(
         "decided", "tallet besluttes og svinger ikke af sig selv", "the figure is decided and does not vary by itself"
     ),

@@ -70,9 +70,10 @@ def tile_map(shades: Mapping[str, Shade], label: str, width: int = WIDE) -> str:
     return drawing(columns * _STEP, rows * _STEP, label, parts)
 
 
-def shade_key(role: str) -> str:
+def shade_key(role: str, is_own: bool = False) -> str:
     """Draw one mark for the legend."""
-    return ornament(28, 20, [_hatching(f"key-{role}"), square(5, 1, 18, *_look(Shade(role, "", ""), f"key-{role}"))])
+    look = _look(Shade(role, "", "", is_own), f"key-{role}")
+    return ornament(28, 20, [_hatching(f"key-{role}"), square(5, 1, 18, *look)])
 
 
 _ICON = {WIDE: "d-map-icon", NARROW: "d-map-icon-large", WALL: "d-map-icon-large"}

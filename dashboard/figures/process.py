@@ -39,6 +39,9 @@ class GoalPath(NamedTuple):
     label: str
 
 
+_DRAWN = ("adjusted", "lower_limit", "upper_limit")
+
+
 def process(
     months: pl.DataFrame,
     flags: Sequence[Flag],
@@ -60,7 +63,7 @@ def process(
     first, last = rows[0]["month"], rows[-1]["month"]
     is_wide, height = width != NARROW, _HEIGHT[width]
     on_path = [(month, value) for month, value in goal.months if first <= month <= last] if goal else []
-    edges = [row[name] for row in drawn for name in ("adjusted", "lower_limit", "upper_limit") if row[name] is not None]
+    edges = [max(row[name], 0.0) for row in drawn for name in _DRAWN if row[name] is not None]
     edges += [value for _, value in on_path]
     steps, tick_digits = ticks(min(edges), max(edges), 5 if width == WIDE else 4)
     tick_texts = [words.number(step, tick_digits) for step in steps]
@@ -72,7 +75,7 @@ def process(
     y = Scale(steps[0], steps[-1], bottom, top)
 
     def at(row: Month, name: str = "adjusted") -> tuple[float, float]:
-        return x(months_between(first, row["month"])), y(row[name])
+        return x(months_between(first, row["month"])), y(max(row[name], 0.0))  # nothing that is counted lies below
 
     parts = [text(0, 13, axis_title, "d-label")] if has_title else []
     for step, written in zip(steps, tick_texts, strict=True):
@@ -81,7 +84,8 @@ def process(
             text(left - 8, y(step) + 4, written, "d-label", "end"),
         ]
     parts += calendar(first, last, x, bottom, width == WIDE, words)
-    parts += provisional_ground(rows, x, first, top, bottom, words)
+    ground, *provisional = provisional_ground(rows, x, first, top, bottom, words) or ("",)
+    parts.append(ground)
     for _, group in groupby((row for row in drawn if row["centre"] is not None), lambda row: row["centre"]):
         phase = list(group)
         limited = [row for row in phase if row["upper_limit"] is not None]  # a month of few people has none
@@ -104,7 +108,7 @@ def process(
             marker("flag", flag.place, over, 5, "d-flag-mark"),
             text(flag.place + beside, over + 4, flag.name, "d-flag-name", flag.anchor),
         ]
-    parts += stretches(drawn, first, at)
+    parts += [*provisional, *stretches(drawn, first, at)]  # its word lies on the band
     for row in drawn:
         told = f"{words.month(row['month'])}: {words.number(row['adjusted'], digits)}"
         shape, cls = _MARKS.get(row["signal"], ("dot", "d-hollow" if row["is_provisional"] else "d-point"))

@@ -19,6 +19,7 @@ _MARKS = {
     "rise": "d-signal-neutral",
     "fall": "d-signal-neutral",
 }
+SIGNALS = tuple(_MARKS)
 
 Month = dict[str, Any]
 
@@ -63,7 +64,9 @@ def sparkline(months: pl.DataFrame, label: str, words: Words) -> str:
 
 
 def sparkline_key(kind: str) -> str:
-    """Draw one mark of the sparkline for the legend: limits or tail."""
+    """Draw one mark of the sparkline for the legend: limits, tail, or a signal (improvement, concern, rise, fall)."""
+    if kind in _MARKS:
+        return ornament(28, 20, [dot(14, 10, 4, _MARKS[kind])])
     marks = {
         "limits": [area([(0, 3), (28, 3), (28, 17), (0, 17)], "d-limits"), line(0, 10, 28, 10, "d-mean")],
         "tail": [path([(0, 10), (28, 10)], "d-tail")],

@@ -313,7 +313,8 @@ def _line(scope: Scope, indicator: Indicator) -> Row:
     cells: list[Any] = [sentence.with_interval(own, digits, words)]
     if not scope.is_country:
         cells.append(sentence.value_text(whole, digits, words))
-    reason = html.Span(reason_text(judged.reason, words), className="verdict-note") if judged.reason else None
+    says_why = judged.reason and own["value"] is not None  # else the value's own words say it
+    reason = html.Span(reason_text(judged.reason, words), className="verdict-note") if says_why else None
     cells += [html.Div([verdict_mark(judged.verdict, words), reason]), _spark(scope, indicator)]
     return Row([html.A(texts.short_name, href=depth.to_url()), html.Span(texts.unit, className="unit")], cells)
 

@@ -79,3 +79,13 @@ def test_lists_and_small_numbers_are_words() -> None:
     assert DA.listing(["a", "b", "c"]) == "a, b og c"
     assert EN.listing(["a"]) == "a"
     assert (DA.count(4), EN.count(4), DA.count(98)) == ("fire", "four", "98")
+
+
+def test_one_is_on_an_island_in_danish_and_in_a_municipality_elsewhere() -> None:
+    danish, english = load_words("da"), load_words("en")
+    for words, area, told in (
+        (danish, "Samsø", "på Samsø"),
+        (danish, "Hjørring", "i Hjørring"),
+        (english, "Samsø", "in Samsø"),
+    ):
+        assert words("overview.more", count=36, area=area).endswith(told)

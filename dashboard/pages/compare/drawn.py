@@ -83,6 +83,8 @@ def _map(shown: Comparison, selection: Selection, text: str, words: Words) -> Dr
         if entry.colour in roles
     ]
     legend += [(shade_key(role), words(f"compare.shade_{role}")) for role in ("hatched", "blank") if role in roles]
+    if shown.own_area:
+        legend.append((shade_key("paper", is_own=True), words("compare.shade_own", area=shown.own_area.name)))
     return lambda width: picture(shades, label, width), legend, None
 
 

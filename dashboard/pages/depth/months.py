@@ -14,6 +14,7 @@ from dashboard.components.verdict import reason_text, verdict_mark
 from dashboard.effect.plans import municipality_names, plans_for
 from dashboard.figures.numbers import of_months
 from dashboard.figures.process import Flag, GoalPath, process, process_key
+from dashboard.figures.sparkline import SIGNALS
 from dashboard.pages.depth.scope import DepthScope, actions, change_told
 from dashboard.potentials import area_potential
 from dashboard.readings import (
@@ -28,8 +29,6 @@ from kpis.intervention import Plan
 from kpis.period import add_months, breaks_within, months_between, periods_between
 from kpis.potential import has_potential
 from kpis.potential import words as potential_words
-
-_SIGNALS = ("improvement", "concern", "rise", "fall")
 
 
 def months(scope: DepthScope) -> html.Figure | html.P:
@@ -47,13 +46,13 @@ def months(scope: DepthScope) -> html.Figure | html.P:
     path = _goal_path(scope, rows_)
     text = _months_sentence(scope, shown, rows_)
     label = words("depth.months_label", name=scope.texts.name, area=scope.name, sentence=text)
-    signals = {row["signal"] for row in rows_} & set(_SIGNALS)
+    signals = {row["signal"] for row in rows_} & set(SIGNALS)
     legend = []
     if any(row["centre"] is not None for row in rows_):
         legend.append((process_key("limits"), words("overview.legend_limits")))
     if any(row["is_provisional"] for row in rows_):
         legend.append((process_key("tail"), words("overview.legend_tail")))
-    legend += [(process_key(kind), words(f"depth.signal_{kind}")) for kind in _SIGNALS if kind in signals]
+    legend += [(process_key(kind), words(f"depth.signal_{kind}")) for kind in SIGNALS if kind in signals]
     if path:
         legend.append((process_key("goal"), words("depth.legend_goal")))
     if flags:
@@ -99,7 +98,7 @@ def _month_table(scope: DepthScope, months: list[dict[str, Any]]) -> html.Div:
                 number(month, "centre"),
                 number(month, "lower_limit"),
                 number(month, "upper_limit"),
-                words(f"depth.signal_{month['signal']}") if month["signal"] in _SIGNALS else words("words.none"),
+                words(f"depth.signal_{month['signal']}") if month["signal"] in SIGNALS else words("words.none"),
             ],
         )
         for month in reversed(months)

@@ -78,7 +78,8 @@ def change_told(shown: Process, words: Words) -> str:
         return words("depth.changed", change=words("verdict.since", change=change, month=words.month(shown.since)))
     if verdict in SILENT:
         return words("depth.not_judged", reason=reason_text(shown.judged.reason, words))
-    return words("depth.unchanged", verdict=verdict_text(verdict, words))
+    had_signals = (shown.months["signal"] != "none").any()
+    return words("depth.unchanged_now" if had_signals else "depth.unchanged", verdict=verdict_text(verdict, words))
 
 
 def actions(scope: DepthScope, periods: tuple[Period, ...], by: By | None = None) -> list[Any]:

@@ -8,7 +8,7 @@ from dashboard import sentence
 from dashboard.components.attributes import aria
 from dashboard.components.svg import Svg
 from dashboard.components.verdict import CHANGES, reason_text, verdict_mark, verdict_text
-from dashboard.figures.sparkline import sparkline, sparkline_key
+from dashboard.figures.sparkline import SIGNALS, sparkline, sparkline_key
 from dashboard.figures.strip import Benchmarks, strip, strip_key
 from dashboard.pages.overview.scope import Line, OverviewScope, process_of
 from dashboard.potentials import level_potentials
@@ -206,6 +206,8 @@ def legend(lines: list[Line], scope: OverviewScope) -> html.Ul:
     ]
     if not scope.selection.meeting:  # months are not drawn on a wall
         entries += [(sparkline_key(kind), words(f"overview.legend_{kind}")) for kind in ("limits", "tail")]
+        seen = {signal for line in lines for signal in process_of(line.indicator, scope).months["signal"]}
+        entries += [(sparkline_key(kind), words(f"depth.signal_{kind}")) for kind in SIGNALS if kind in seen]
     if scope.is_country:
         entries = entries[1:]
     items = [html.Li([Svg(mark), text]) for mark, text in entries]
