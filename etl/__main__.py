@@ -357,9 +357,9 @@ def restore(source: Path, data_dir: Path, lang: "Language", keys_from: Path | No
 @plain_errors
 def template(path: Path, lang: "Language") -> None:
     """Write the blank reporting template for acute and subacute services (Excel)."""
-    from etl.template import write_template
+    from etl.template import write_blank_template
 
-    write_template(path)
+    write_blank_template(path)
     _say("done.template", lang, file=path)
 
 

@@ -20,9 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+import duckdb
+
 from etl.disk import disk_problems_named, sync
-from etl.publish import one_writer
+from etl.land import landed_files, refuse_damaged
+from etl.publish import one_writer, pointed_to
 from etl.words import Problem, told
+from kpis.release import digest
 
 FOLDERS = ("build", "web", "releases")  # in the order of their return: CURRENT comes last, so that nobody reads a half
 KEYS = "build/keys"
@@ -60,6 +64,9 @@ def backup(data_dir: Path, target: Path, keys_to: Path | None = None) -> Copied:
     if not (data_dir / "releases" / "CURRENT").exists():
         raise BackupProblem(told("backup.nothing", folder=data_dir))
     with disk_problems_named(data_dir), one_writer(data_dir):
+        history = data_dir / "build" / "history"
+        refuse_damaged(landed_files(history), history)  # a copy of damage would take the place of a good one
+        _refuse_damaged_release(pointed_to(data_dir))
         names = list(_names(data_dir))
         keys = [name for name in names if name.startswith(KEYS)]
         if keys_to is not None:
@@ -91,6 +98,19 @@ def restore(source: Path, data_dir: Path, keys_from: Path | None = None) -> Copi
         finally:
             shutil.rmtree(new, ignore_errors=True)
     return Copied(copied.files, copied.bytes, has_keys)
+
+
+def _refuse_damaged_release(release: Path | None) -> None:
+    """Read all of the current release, of whatever version. Raises BackupProblem."""
+    if release is None:
+        return
+    try:
+        with duckdb.connect(str(release), read_only=True) as connection:
+            for (table,) in connection.execute("show tables").fetchall():
+                columns = [name for name, *_ in connection.execute(f'describe "{table}"').fetchall()]
+                digest(connection, columns, f'"{table}"')
+    except duckdb.Error as error:
+        raise BackupProblem(told("backup.release", file=release)) from error
 
 
 def _names(data_dir: Path) -> Iterator[str]:

@@ -35,6 +35,7 @@ from etl.words import Both, together, told
 
 TOLD_IN_SUM = "P1-outside"  # the check of the whole file says it once, with the persons left out
 AREAS = ("municipality", "area", "named_area")  # types of columns in which a former municipality may stand
+NO_FILE = "none"  # name of the empty file of each kind, see `empty_history`
 DEATHS = "deaths_of_contacts"  # folder of the history: deaths that contacts tell of
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
@@ -91,7 +92,9 @@ def refuse_damaged(files: Iterable[Landed], history: Path) -> None:
     """Compare landed files with their checksums. Raises HistoryProblem."""
     for file in files:
         for path, checksum in file.checksums(history).items():
-            if not path.exists() or checksum_of(path) != checksum:
+            if not path.exists():
+                raise HistoryProblem(path, is_gone=True)
+            if checksum_of(path) != checksum:
                 raise HistoryProblem(path)
 
 
@@ -257,10 +260,17 @@ def _contacts(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[
 
 
 def landed_files(history: Path) -> list[Landed]:
-    """Everything that has been landed, by kind and hash."""
-    sidecars = sorted(history.glob("*/*.json"))
-    forms = (".parquet", SUFFIX)
-    return [_read_sidecar(path) for path in sidecars if any(path.with_suffix(form).exists() for form in forms)]
+    """Everything that has been landed, by kind and hash.
+
+    Raises HistoryProblem where rows are there without what was told of them, or the other way round: a file that is
+    gone must not be taken for one that was never delivered.
+    """
+    files = [path for kind in SHAPES for path in (history / kind).glob("*") if path.stem != NO_FILE]
+    told_of = {path.with_suffix("") for path in files if path.suffix == ".json"}
+    rows = {path.with_suffix("") for path in files if path.suffix in (".parquet", SUFFIX)}
+    for path in sorted(told_of ^ rows):
+        raise HistoryProblem(path.with_suffix(".json" if path in rows else suffix_of(path.parent.name)), is_gone=True)
+    return [_read_sidecar(path.with_suffix(".json")) for path in sorted(told_of)]
 
 
 def _read_sidecar(path: Path) -> Landed:
@@ -340,12 +350,12 @@ def _refuse_over_limit(known: Landed) -> None:
 def empty_history(history: Path) -> None:
     """Make sure that every kind has at least an empty Parquet file, so that SQL can name it."""
     for kind, shape in SHAPES.items():
-        path = history / kind / "none.parquet"
+        path = history / kind / f"{NO_FILE}.parquet"
         # One of an older version may lack a column that the SQL names.
         if not path.exists() or pl.read_parquet_schema(path) != shape.schema:
             path.parent.mkdir(parents=True, exist_ok=True)
             pl.DataFrame(schema=shape.schema).write_parquet(path)
-    path = deaths_path(history, "none")
+    path = deaths_path(history, NO_FILE)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(schema={"person": pl.UInt64, "death_date": pl.Date}).write_parquet(path)

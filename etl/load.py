@@ -384,6 +384,9 @@ def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standi
             by_file, rows = fates(warehouse), quarantined(warehouse)
             progress.stage(told("stage.protecting"))
             memory = read_memory(data_dir / MEMORY, terms.protection.base, terms.protection.threshold)
+            current = current_or_none(data_dir)
+            if memory is None and current and not terms.accept_change:
+                _refuse_forgotten(current, keys, terms.protection, data_dir / MEMORY)
             tables, facts, memory = _tables(warehouse, keys, terms.protection, memory)
             span = warehouse.span
             assert span is not None  # build() has refused a warehouse without contacts
@@ -391,9 +394,15 @@ def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standi
     except BuildProblem as problem:
         raise PublishProblem(problem.said) from problem
     progress.stage(told("stage.auditing"))
-    current = current_or_none(data_dir)
     audit(tables, manifest, current, terms.accept_change)
     return _Built(tables, manifest, by_file, rows, memory, warehouse.standing, current)
+
+
+def _refuse_forgotten(current: Release, keys: Keys, protection: protect.Protection, file: Path) -> None:
+    """Raise PublishProblem where the current release was rounded alike, so that its thresholds were remembered."""
+    before = current.manifest["protection"]
+    if protection.is_rounded and before == before | protection.manifest | {"key_id": keys.protection.key_id}:
+        raise PublishProblem(told("stop.forgotten", file=file))
 
 
 def _publish(built: _Built, data_dir: Path, progress: Progress) -> Published:

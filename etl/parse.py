@@ -32,6 +32,7 @@ TIMESTAMP_FORMATS = [f"{day} {clock}" for clock in CLOCK_FORMATS for day in DATE
     *DATE_FORMATS,
     "%d%b%Y:%H:%M:%S",
 ]
+PERSON_IN_TEXT = r"\b(?:0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])(?:0[1-9]|1[0-2])\d{2}[- ]\d{4}\b"
 SAMPLE = 1_000  # texts that tell how a column writes its dates
 
 # Codes that stand in the municipality column of real files without being one of the 98. They are counted apart.
@@ -93,8 +94,8 @@ def _each(read: Callable[[str], object], dtype: pl.DataType | type[pl.DataType])
 
 
 def read_text(values: pl.Series, _: Column) -> pl.Series:
-    """Text as it stands."""
-    return values
+    """Text as it stands, unless a person's number stands in it: what is free text may be shown to everybody."""
+    return values.set(values.str.contains(PERSON_IN_TEXT).fill_null(False), None)
 
 
 def read_id(values: pl.Series, _: Column) -> pl.Series:

@@ -144,9 +144,25 @@ def published_as(release_id: str, data_dir: Path) -> Path:
 
 
 def pointed_to(data_dir: Path) -> Path | None:
-    """The file that CURRENT names, sound or not; None where nothing was published."""
+    """The file that CURRENT names, sound or not; None where there is none or it names nothing that was a release."""
     pointer = data_dir / "releases" / "CURRENT"
-    return pointer.with_name(pointer.read_text(encoding="utf-8").strip()) if pointer.exists() else None
+    try:
+        name = pointer.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    is_name = bool(name) and Path(name).name == name
+    return pointer.with_name(name) if is_name and (NAME.fullmatch(name) or pointer.with_name(name).exists()) else None
+
+
+def _pointed_to(data_dir: Path) -> Path:
+    """The same. Raises PublishProblem where there is none."""
+    current, kept = pointed_to(data_dir), published(data_dir)
+    if current is None and kept:
+        names = ", ".join(path.stem for path in kept)
+        raise PublishProblem(told("publish.no_pointer", folder=data_dir / "releases", kept=names))
+    if current is None:
+        raise PublishProblem(told("publish.nothing", folder=data_dir))
+    return current
 
 
 def open_published(data_dir: Path, before: str | None = None, after: str | None = None) -> tuple[Release, Release]:
@@ -166,9 +182,7 @@ def rollback(data_dir: Path) -> Path:
 
     Raises PublishProblem where there is none, or where it is protected in another way.
     """
-    current = pointed_to(data_dir)
-    if current is None:
-        raise PublishProblem(told("publish.nothing", folder=data_dir))
+    current = _pointed_to(data_dir)
     faults: list[Both] = []
     for path in reversed([path for path in published(data_dir) if path.name < current.name]):
         try:
@@ -192,14 +206,15 @@ def withdraw(release_id: str, data_dir: Path, *, with_deliveries: bool = False) 
     Where it is current, the newest sound one before it becomes current (see `rollback`). Its deliveries stay in the
     history, so that a corrected one takes their place, or leave it `with_deliveries`: the next build is without them.
 
-    Raises PublishProblem where there is no such release, or none to go back to.
+    Raises PublishProblem where there is no such release, none to go back to, or nothing that says what it brought.
     """
-    wrong = published_as(release_id, data_dir)
+    wrong, current = published_as(release_id, data_dir), _pointed_to(data_dir)
     known = {delivery["sha256"] for path in published(data_dir) if path < wrong for delivery in _deliveries(path)}
     # where no earlier release can be read, nothing says which deliveries are new
     brought = [delivery for delivery in _deliveries(wrong) if delivery["sha256"] not in known] if known else []
-    current = rollback(data_dir) if pointed_to(data_dir) == wrong else pointed_to(data_dir)
-    assert current is not None  # there is a release, so that there is a pointer
+    if with_deliveries and not (known and _deliveries(wrong)):
+        raise PublishProblem(told("publish.cannot_tell", release=release_id))
+    current = rollback(data_dir) if current == wrong else current
     if with_deliveries and brought:
         leave([delivery["sha256"] for delivery in brought], data_dir)
     wrong.unlink()

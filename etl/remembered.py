@@ -3,7 +3,7 @@
     build/protection/thresholds.npz
 
 It lies on the secure side beside the history, never in a release: together with a release it would tell true counts.
-Without it a load goes on, and takes what it can from the release that is published now (see `etl.protect`).
+Without it a load stops until somebody says that it is lost (`etl.load`): all figures would be rounded anew.
 """
 
 import io

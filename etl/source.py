@@ -58,6 +58,9 @@ class Recognised:
     years: tuple[str, ...] = ()  # headers that are years, where the source has a column for each
 
 
+MOST_LOST, MORE_THERE = 2, 2  # columns; times: when a file is rather one that lacks a header than one that lacks none
+
+
 @dataclass(frozen=True)
 class Unknown:
     """No source fits: the nearest one, and what would have to be there."""
@@ -66,6 +69,13 @@ class Unknown:
     missing: tuple[str, ...]
     unused: tuple[str, ...]  # headers that this source does not read
     n_found: int  # columns of the source that are there
+
+    def is_rather_meant_than(self, fit: Recognised) -> bool:
+        """Whether a header was lost: few are missing of a source of which far more is there than of the one that fits.
+
+        Contacts without their diagnosis are no deaths, though both tell of persons and dates.
+        """
+        return len(self.missing) <= MOST_LOST and self.n_found > MORE_THERE * len(fit.header_of)
 
     @property
     def distance(self) -> float:
@@ -94,9 +104,11 @@ def recognise(headers: list[str], name: str = "") -> Recognised | Unknown:
     fits = [fit for source in load_sources() if isinstance(fit := _match(source, headers), Recognised)]
     words = {re.sub(r"(19|20)\d\d$", "", word) for word in re.split(r"[^0-9a-z]+", name.casefold())}
     fits = [fit for fit in fits if not fit.source.must_be_named or fit.source.table.casefold() in words]
-    if fits:
-        return min(fits, key=lambda fit: (fit.source.table.casefold() not in words, len(fit.unused), fit.source.id))
     misses = [miss for source in load_sources() if isinstance(miss := _match(source, headers), Unknown)]
+    if fits:
+        best = min(fits, key=lambda fit: (fit.source.table.casefold() not in words, len(fit.unused), fit.source.id))
+        meant = [miss for miss in misses if miss.is_rather_meant_than(best)]
+        return min(meant, key=lambda miss: (miss.distance, miss.nearest.id)) if meant else best
     return min(misses, key=lambda miss: (miss.distance, miss.nearest.id))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from etl.words import Problem, told
 from kpis.reference import areas
 
 SHEET = "Tilbud"
@@ -82,6 +83,21 @@ EXAMPLE = ServiceRow(
     operatoer="kommune",
     gyldig_fra=date(2026, 1, 1),
 )
+
+
+class TemplateProblem(Problem):
+    """The blank template cannot be written there."""
+
+
+def write_blank_template(path: Path) -> None:
+    """Write the template for somebody to fill in. Raises TemplateProblem, also where it would take a file's place."""
+    if path.suffix.lower() != ".xlsx":
+        raise TemplateProblem(told("template.ending", file=path))
+    if not path.parent.is_dir():
+        raise TemplateProblem(told("template.no_folder", folder=path.parent))
+    if path.exists():
+        raise TemplateProblem(told("template.there", file=path))
+    write_template(path)
 
 
 def write_template(path: Path, services: Iterable[ServiceRow] = ()) -> None:

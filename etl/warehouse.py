@@ -266,7 +266,7 @@ def fates(warehouse: Warehouse) -> dict[str, Fate]:
 def build(
     warehouse: Warehouse, progress: Callable[[Both], None] = lambda told: None, standing: Standing | None = None
 ) -> None:
-    """Run every step. Raises BuildProblem where contacts or population are missing.
+    """Run every step. Raises BuildProblem where contacts or population are missing, or no data lie before `as_of`.
 
     Where `standing` counts fit (the same rules, code lists and first month, and no file gone), only persons that are
     touched by what came since are counted again.
@@ -275,6 +275,8 @@ def build(
         raise BuildProblem(told("stop.no_contacts"))
     if not any(file.kind == "population" for file in warehouse.files):
         raise BuildProblem(told("stop.no_population"))
+    if warehouse.span.as_of <= warehouse.span.data_from:
+        raise BuildProblem(told("stop.as_of", as_of=warehouse.span.as_of, first=warehouse.span.data_from))
     warehouse.run("05_small_deliveries")
     around = surroundings(warehouse)
     decided_by = fingerprint(around, [f.sha256 for f in warehouse.files if f.kind in BEAR_ON_CONTACTS])

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from deliveries import CONTACT_HEADER, contact_line, month_of_contacts, write_contacts, write_folder, write_population
 
 from etl.__main__ import main
+from etl.land import DEATHS
 from etl.load import check, load, open_keys
 from etl.protect import UNPROTECTED
 from etl.publish import PublishProblem, pointed_to, published, rollback
@@ -334,13 +335,64 @@ def test_a_damaged_file_of_the_history_is_named_with_a_remedy_that_works(tmp_pat
     assert report.published is not None and not report.published.is_new
 
 
-def test_a_build_without_the_deaths_that_contacts_told_of_is_refused(tmp_path: Path) -> None:
+GONE = (
+    "lpr_contacts/*.arrow",
+    "lpr_contacts/*.json",
+    "population/[0-9a-f]*.parquet",
+    "deaths_of_contacts/[0-9a-f]*.parquet",
+)
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_a_file_that_is_gone_from_the_history_is_not_taken_for_one_that_never_came(tmp_path: Path, name: str) -> None:
     data = tmp_path / "data"
     load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED)
-    [file] = (data / "build" / "history").glob("deaths_of_contacts/[0-9a-f]*.parquet")
+    [file] = (data / "build" / "history").glob(name)
     file.unlink()
     ended = CliRunner().invoke(main, ["build", "--data", str(data), "--protection", "none"])
-    assert ended.exit_code == 1 and f"{file}: filen er en del af det, der er indlæst" in ended.output
+    assert ended.exit_code == 1 and f"{file}: filen er en del af det, der er indlæst, og mangler" in ended.output
+    if DEATHS not in name:
+        for left in file.parent.glob(f"{file.stem}.*"):
+            left.unlink()
+    assert load([tmp_path / "in"], data, protection=UNPROTECTED).published is not None
+
+
+def test_a_day_before_all_data_is_answered_with_the_first_one(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    ended = CliRunner().invoke(main, ["load", str(folder), "--data", str(tmp_path / "data"), "--as-of", "2020-01-01"])
+    assert ended.exit_code == 1 and "ligger før de første data (2024-01-01)" in ended.output
+
+
+@pytest.mark.parametrize("pointer", [b"", b"\xff\xfe\x00", b"../nonsense", b"nonsense.duckdb", None])
+def test_a_pointer_that_is_none_is_answered_with_what_can_be_chosen(tmp_path: Path, pointer: bytes | None) -> None:
+    data = tmp_path / "data"
+    first = load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED).published
+    assert first is not None
+    current = data / "releases" / "CURRENT"
+    current.unlink() if pointer is None else current.write_bytes(pointer)
+    for command in ("status", "rollback", f"withdraw {first.path.stem}"):
+        ended = CliRunner().invoke(main, [*command.split(), "--data", str(data)])
+        assert ended.exit_code == 1 and isinstance(ended.exception, SystemExit), ended.exception
+        assert first.path.stem in ended.output and first.path.exists()
+    chosen = CliRunner().invoke(main, ["publish", first.path.stem, "--data", str(data), "--lang", "en"])
+    assert chosen.exit_code == 0 or "unprotected" in chosen.output, chosen.output
+
+
+def test_what_a_release_brought_that_nothing_tells_is_not_taken_out(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED).published
+    write_contacts(tmp_path / "more.csv", [contact_line(900_001, "7101500001", "2024-03-05 10:00", "2024-03-07 10:00")])
+    load([tmp_path / "more.csv"], data, protection=UNPROTECTED)
+    assert first is not None
+    ended = CliRunner().invoke(main, ["withdraw", first.path.stem, "--with-deliveries", "--data", str(data)])
+    assert ended.exit_code == 1 and "Intet er ændret" in ended.output and first.path.exists()
+
+
+def test_a_template_takes_no_file_s_place(tmp_path: Path) -> None:
+    for path, told in (("skema.xlsx", "klar til at blive udfyldt"), ("skema.xlsx", "findes allerede"),
+                       ("skema.csv", "skal ende på .xlsx"), ("ingen/skema.xlsx", "ingen sådan mappe")):  # fmt: skip
+        ended = CliRunner().invoke(main, ["template", str(tmp_path / path)])
+        assert told in ended.output and isinstance(ended.exception, SystemExit | None)
 
 
 def test_no_person_number_is_written_anywhere(tmp_path: Path) -> None:

@@ -61,9 +61,11 @@ def test_the_memory_lies_on_the_secure_side_and_in_no_release(tmp_path: Path) ->
     assert {path.suffix for path in (data / "releases").iterdir()} <= {".duckdb", ""}
 
 
-def test_losing_the_memory_breaks_no_load(tmp_path: Path) -> None:
+def test_losing_the_memory_stops_a_build_until_somebody_says_that_it_is_lost(tmp_path: Path) -> None:
     data = first_load(tmp_path)
     (data / FILE).unlink()
+    with pytest.raises(PublishProblem, match="together tell more than they may"):
+        rebuild(data, as_of=AS_OF, protection=ROUNDED, accept_change=None, progress=Silent())
     assert load_late(data, 100, 3).height
     (data / FILE).write_bytes(b"damaged")
     assert load_late(data, 200, 3).height

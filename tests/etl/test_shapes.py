@@ -36,6 +36,7 @@ from etl.parse import former_municipalities
 from etl.protect import UNPROTECTED
 from etl.pseudonym import PseudonymKey
 from etl.rules import load_rules
+from etl.source import Recognised, Source, load_sources, recognise
 from etl.template import EXAMPLE, write_template
 from kpis.intervention import Plan, lock, released_plans, write_plan
 from kpis.reference import areas
@@ -742,3 +743,26 @@ def test_minutes_are_what_a_workbook_shows(tmp_path: Path) -> None:
     landed = land_one(tmp_path / "ophold.xlsx")[1]
     assert landed.select("end_minute").item() - landed.select("start_minute").item() == (2 * 24 + 19) * 60 + 25
     assert landed["municipality"].item() == "0860"
+
+
+@pytest.mark.parametrize("source", load_sources(), ids=lambda source: source.id)
+def test_a_lost_header_does_not_make_another_delivery_of_it(source: Source) -> None:
+    headers = [column.headers[0] for column in source.columns if column.headers] + ["2023"] * source.has_year_columns
+    whole = recognise(headers, source.table)
+    assert isinstance(whole, Recognised) and whole.source.id == source.id
+    if source.kind == "lpr_contacts":
+        for column in source.columns:
+            found = recognise([*(set(headers) - {column.headers[0]}), "diagnose"])
+            told = found.source if isinstance(found, Recognised) else found.nearest
+            assert told.kind == "lpr_contacts", column.name
+
+
+def test_a_person_in_free_text_is_neither_published_nor_repeated(tmp_path: Path) -> None:
+    write_template(
+        tmp_path / "skema.xlsx",
+        [replace(EXAMPLE, navn="Anna 010203-1234"), replace(EXAMPLE, adresse="hos 010203-1234")],
+    )
+    report = check_one(tmp_path / "skema.xlsx")
+    said = json.dumps([finding.in_words("da") for finding in report.findings])
+    assert "010203" not in said and "xxxxxx-xxxx" in said
+    assert report.rows_quarantined == 1

@@ -17,6 +17,7 @@ from etl.backup import BackupProblem, backup, restore
 from etl.load import load
 from etl.protect import UNPROTECTED
 from etl.pseudonym import KeyProblem
+from etl.words import Problem
 from kpis.release import open_release
 
 STAYS = "select sum(n_stay)::bigint as n from cube where group_id = 'all'"
@@ -147,3 +148,16 @@ def test_what_comes_back_is_open_to_nobody_else_not_even_meanwhile(lived_in, tmp
         os.umask(before)
     assert modes == [0o700] and (tmp_path / "new" / "build").stat().st_mode & 0o777 == 0o700
     assert not left.exists()
+
+
+@pytest.mark.parametrize("name", ["build/history/lpr_contacts/*.arrow", "releases/*.duckdb"])
+def test_damage_is_not_copied(lived_in, tmp_path, name: str) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(lived_in, data)
+    [file] = data.glob(name)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3 :: 512] = b"\x55" * len(content[len(content) // 3 :: 512])
+    file.write_bytes(content)
+    with pytest.raises(Problem, match=file.name):
+        backup(data, tmp_path / "copy.tar")
+    assert not (tmp_path / "copy.tar").exists()
