@@ -20,13 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import duckdb
-
 from etl.disk import disk_problems_named, sync
 from etl.land import landed_files, refuse_damaged
 from etl.publish import one_writer, pointed_to
 from etl.words import Problem, told
-from kpis.release import digest
+from kpis.release import ReleaseError, read_whole
 
 FOLDERS = ("build", "web", "releases")  # in the order of their return: CURRENT comes last, so that nobody reads a half
 KEYS = "build/keys"
@@ -105,11 +103,8 @@ def _refuse_damaged_release(release: Path | None) -> None:
     if release is None:
         return
     try:
-        with duckdb.connect(str(release), read_only=True) as connection:
-            for (table,) in connection.execute("show tables").fetchall():
-                columns = [name for name, *_ in connection.execute(f'describe "{table}"').fetchall()]
-                digest(connection, columns, f'"{table}"')
-    except duckdb.Error as error:
+        read_whole(release)
+    except ReleaseError as error:
         raise BackupProblem(told("backup.release", file=release)) from error
 
 

@@ -359,6 +359,17 @@ def open_file(path: Path) -> Release:
     return Release(manifest["release_id"], path, manifest, content, connection)
 
 
+def read_whole(path: Path) -> None:
+    """Read every block of a release file, of whatever version its tables are. Raises ReleaseError."""
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            for (table,) in connection.execute("show tables").fetchall():
+                columns = [name for name, *_ in connection.execute(f'describe "{table}"').fetchall()]
+                digest(connection, columns, f'"{table}"')
+    except duckdb.Error as error:
+        raise ReleaseError(_told("unreadable", path=path, why=str(error).splitlines()[0])) from error
+
+
 def digest(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], rows: str) -> str:
     """How many rows there are, and a hash of them whatever their order: equal content has equal digests.
 
