@@ -337,11 +337,13 @@ def _value_told(column: Column | None, rule: str, found: str | None, why: str | 
 def _refuse_over_limit(known: Landed) -> None:
     held_back = known.rows_malformed + sum(n for rule, n in known.faults_by_rule.items() if rule not in EXPECTED_RULES)
     limit = max(rule_values()["quarantine_rows"], rule_values()["quarantine_share"] * known.rows_in)
-    if held_back > limit or held_back >= known.rows_in - known.rows_total:
+    is_all = held_back >= known.rows_in - known.rows_total
+    if held_back > limit or is_all:
         by_rule = {"D4-fields": known.rows_malformed} | known.faults_by_rule
         most = sorted(((n, rule) for rule, n in by_rule.items() if n), reverse=True)
         rules = ", ".join(f"{rule} ({n})" for n, rule in most)
-        refusal = Refused("D9", held_back=held_back, rows_in=known.rows_in, limit=int(limit), rules=rules)
+        text = "D9.all" if is_all else "D9"
+        refusal = Refused(text, held_back=held_back, rows_in=known.rows_in, limit=int(limit), rules=rules)
         refusal.findings += known.findings
         refusal.rows_in = known.rows_in
         raise refusal
