@@ -142,7 +142,7 @@ def check(paths: list[Path], data_dir: Path | None = None, progress: Progress | 
     against them, only told.
     """
     try:
-        if data_dir is not None and landed_files(data_dir / "build" / "history"):
+        if data_dir is not None and any((data_dir / "build" / "history").glob("*/*.json")):
             return _load(paths, data_dir, progress or Silent(), is_trial=True)
         key = PseudonymKey(secrets.token_bytes(64))  # nowhere written: what a kill leaves nobody can turn back
         with tempfile.TemporaryDirectory(prefix="naerblik-check-") as folder:
