@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from etl.finding import Refused
+from etl.pseudonym import BIRTH_IN_ID
 from etl.words import Problem, told
 
 UNKNOWN_PACKING = NotImplementedError  # what zipfile raises for a way of packing that it does not know
@@ -37,7 +38,7 @@ LARGEST_UNPACKED = 64 << 30
 LARGEST_IN_MEMORY = 2 << 30  # of a packed file that must be read whole (Parquet, Excel)
 MOST_MEMBERS = 200
 LONGEST_NAME = 160
-PERSON_IN_NAME = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])(0[1-9]|1[0-2])\d{2}[- ]?\d{4}(?!\d)")
+PERSON_IN_NAME = re.compile(rf"(?<!\d){BIRTH_IN_ID}[- ]?\d{{4}}(?!\d)")
 
 
 class NoSuchPath(Problem):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from etl.pseudonym import BIRTH_IN_ID
 from etl.source import Column
 from kpis.indicator import load_indicators
 from kpis.period import Period
@@ -32,7 +33,7 @@ TIMESTAMP_FORMATS = [f"{day} {clock}" for clock in CLOCK_FORMATS for day in DATE
     *DATE_FORMATS,
     "%d%b%Y:%H:%M:%S",
 ]
-PERSON_IN_TEXT = r"\b(?:0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])(?:0[1-9]|1[0-2])\d{2}[- ]\d{4}\b"
+PERSON_IN_TEXT = rf"\b{BIRTH_IN_ID}[- ]\d{{4}}\b"  # with its hyphen: ten digits alone may be another number
 SAMPLE = 1_000  # texts that tell how a column writes its dates
 
 # Codes that stand in the municipality column of real files without being one of the 98. They are counted apart.

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from etl.words import Problem, told
 
+BIRTH_IN_ID = r"(?:0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])(?:0[1-9]|1[0-2])\d{2}"
+"""How a CPR number begins, as a pattern: day (plus 60 in a replacement number), month, year."""
+
 KEY_BYTES = 32
 CPR_DIGITS = 10
 

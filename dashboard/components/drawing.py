@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from dash import html
 
 from dashboard.components.attributes import aria
-from dashboard.components.figure import figure_block
+from dashboard.components.figure import figure_block, links_to_files
 from dashboard.components.svg import Svg
 from dashboard.figures.numbers import Numbers
 from dashboard.figures.svg import NARROW, WALL, WIDE
@@ -49,9 +49,7 @@ def drawing_block(
     if legend:
         items = [html.Li([Svg(mark), text]) for mark, text in legend]
         parts.append(html.Ul(items, className="legend", **aria(label=words("figure.legend"))))
-    pictures = [
-        html.A(words(f"figure.{kind}"), href=picture_address(name, selection, kind), download="") for kind in PICTURES
-    ]
+    pictures = links_to_files(PICTURES, lambda kind: picture_address(name, selection, kind), words)
     block = figure_block(
         sentence, html.Div(parts), twin, [*pictures, *actions], words, as_table=selection.view == "table"
     )

@@ -1,11 +1,14 @@
 """A figure as the reader meets it: its sentence, the chart, the table with the same numbers, and its files."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from dash import html
 
 from dashboard.components.tree import classes, first_of_class
 from dashboard.words import Words
+
+Kind = TypeVar("Kind", bound=str)
 
 
 def figure_block(sentence: str, chart: Any, twin: Any, actions: list[Any], words: Words, as_table: bool) -> html.Figure:
@@ -15,6 +18,11 @@ def figure_block(sentence: str, chart: Any, twin: Any, actions: list[Any], words
         return html.Figure([heading, twin, html.Div(actions, className="actions")])
     details = html.Details([html.Summary(words("figure.as_table")), twin])
     return html.Figure([heading, chart, html.Div(actions, className="actions"), details])
+
+
+def links_to_files(kinds: Iterable[Kind], address: Callable[[Kind], str], words: Words) -> list[html.A]:
+    """Return a link to what is behind a figure, or to its picture, in each kind of file."""
+    return [html.A(words(f"figure.{kind}"), href=address(kind), download="") for kind in kinds]
 
 
 def drawn_parts(figure: html.Figure) -> tuple[list[Any], Any]:

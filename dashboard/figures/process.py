@@ -22,6 +22,8 @@ _MARKS = {
     "fall": ("square", "d-signal-neutral"),
 }
 
+_DRAWN = ("adjusted", "lower_limit", "upper_limit")
+
 Month = dict[str, Any]
 
 
@@ -37,9 +39,6 @@ class GoalPath(NamedTuple):
 
     months: Sequence[tuple[date, float]]
     label: str
-
-
-_DRAWN = ("adjusted", "lower_limit", "upper_limit")
 
 
 def process(
@@ -84,8 +83,8 @@ def process(
             text(left - 8, y(step) + 4, written, "d-label", "end"),
         ]
     parts += calendar(first, last, x, bottom, width == WIDE, words)
-    ground, *provisional = provisional_ground(rows, x, first, top, bottom, words) or ("",)
-    parts.append(ground)
+    ground = provisional_ground(rows, x, first, top, bottom, words)
+    parts += ground[:1]
     for _, group in groupby((row for row in drawn if row["centre"] is not None), lambda row: row["centre"]):
         phase = list(group)
         limited = [row for row in phase if row["upper_limit"] is not None]  # a month of few people has none
@@ -108,7 +107,7 @@ def process(
             marker("flag", flag.place, over, 5, "d-flag-mark"),
             text(flag.place + beside, over + 4, flag.name, "d-flag-name", flag.anchor),
         ]
-    parts += [*provisional, *stretches(drawn, first, at)]  # its word lies on the band
+    parts += [*ground[1:], *stretches(drawn, first, at)]  # its word lies on the band
     for row in drawn:
         told = f"{words.month(row['month'])}: {words.number(row['adjusted'], digits)}"
         shape, cls = _MARKS.get(row["signal"], ("dot", "d-hollow" if row["is_provisional"] else "d-point"))

@@ -11,6 +11,7 @@ from dashboard import files, sentence
 from dashboard.components.attributes import aria, data
 from dashboard.components.controls import Option, search_form, select
 from dashboard.components.drawing import drawing_block
+from dashboard.components.figure import links_to_files
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
 from dashboard.components.verdict import SILENT, reason_text, verdict_mark
@@ -407,13 +408,8 @@ def _actions(scope: Scope) -> list[Any]:
         map=selection.map,
         within=scope.area,
     )
-    links = [
-        html.A(
-            words(f"figure.{kind}"),
-            href=files.slice_address(wanted, kind, words.lang, scope.release.id),
-            download="",
-        )
-        for kind in files.KINDS
-    ]
+    links = links_to_files(
+        files.KINDS, lambda kind: files.slice_address(wanted, kind, words.lang, scope.release.id), words
+    )
     method = selection.on_page("method", OUTSIDE_HOSPITAL)
     return [*links, html.A(words("figure.definition"), href=method.to_url())]

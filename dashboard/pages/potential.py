@@ -9,6 +9,7 @@ from dash import html
 from dashboard import files, sentence
 from dashboard.components.controls import Option, segments, select
 from dashboard.components.drawing import drawing_block
+from dashboard.components.figure import links_to_files
 from dashboard.components.table import Row, data_table
 from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows
@@ -429,20 +430,12 @@ def _actions(scope: _Scope) -> list[Any]:
     if scope.area.level == "municipality":
         text = words("compare.to_overview", area=scope.area.name)
         links.append(html.A(text, href=selection.on_page("area").to_url()))
-    files_ = [
-        html.A(
-            words(f"figure.{kind}"),
-            href=files.potential_address(
-                scope.release,
-                *(kind, area_ref(scope.area), selection.map, scope.period),
-                *(selection.reference, selection.capture, words.lang),
-            ),
-            download="",
-        )
-        for kind in files.POTENTIAL_KINDS
-    ]
+    of_area = (area_ref(scope.area), selection.map, scope.period)
+    asked = (*of_area, selection.reference, selection.capture, words.lang)
     return [
-        *files_,
+        *links_to_files(
+            files.POTENTIAL_KINDS, lambda kind: files.potential_address(scope.release, kind, *asked), words
+        ),
         html.A(words("figure.definition"), href=selection.on_page("method").to_url() + "#potentiale"),
         *links,
     ]

@@ -14,6 +14,7 @@ from dashboard import across, sentence
 from dashboard.across import Course
 from dashboard.components.controls import Option, select
 from dashboard.components.drawing import drawing_block
+from dashboard.components.figure import links_to_files
 from dashboard.components.table import Row, data_table
 from dashboard.figures.multiples import Panel, Value, multiples, multiples_key
 from dashboard.pages import Body
@@ -166,14 +167,8 @@ def _key_figure(scope: _Scope) -> html.Section:
                 ]
             )
         )
-    files = [
-        html.A(
-            words(f"figure.{kind}"),
-            href=across.address(scope.release, kind, area_ref(scope.area), scope.selection.map, words.lang),
-            download="",
-        )
-        for kind in across.KINDS
-    ]
+    asked = (area_ref(scope.area), scope.selection.map, words.lang)
+    files = links_to_files(across.KINDS, lambda kind: across.address(scope.release, kind, *asked), words)
     formula = html.P(words("welfare.formula_country" if scope.is_country else "welfare.formula", base=base.id))
     return html.Section(
         [

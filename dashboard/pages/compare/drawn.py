@@ -7,6 +7,7 @@ from dash import html
 
 from dashboard import files, sentence
 from dashboard.components.drawing import drawing_block
+from dashboard.components.figure import links_to_files
 from dashboard.components.verdict import verdict_text
 from dashboard.figures.caterpillar import caterpillar, has_cut_intervals, mark_key
 from dashboard.figures.denmark import Shade, outline_map, shade_key, tile_map
@@ -140,23 +141,10 @@ def _marks(shown: Comparison, selection: Selection, words: Words) -> list[tuple[
 
 
 def _actions(shown: Comparison, selection: Selection, words: Words) -> list[Any]:
-    links = [
-        html.A(
-            words(f"figure.{kind}"),
-            href=files.address(
-                shown.release,
-                shown.indicator.id,
-                kind,
-                selection.level,
-                (shown.period,),
-                shown.is_standardised,
-                selection.map,
-                selection.lang,
-            ),
-            download="",
-        )
-        for kind in files.KINDS
-    ]
+    asked = (selection.level, (shown.period,), shown.is_standardised, selection.map, selection.lang)
+    links = links_to_files(
+        files.KINDS, lambda kind: files.address(shown.release, shown.indicator.id, kind, *asked), words
+    )
     method = selection.on_page("method", shown.indicator.id)
     links.append(html.A(words("figure.definition"), href=method.to_url()))
     if shown.own_area:

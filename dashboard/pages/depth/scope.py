@@ -6,6 +6,7 @@ from typing import Any
 from dash import html
 
 from dashboard import files, sentence
+from dashboard.components.figure import links_to_files
 from dashboard.components.verdict import CHANGES, SILENT, reason_text, verdict_text
 from dashboard.pages.scope import Scope
 from dashboard.readings import (
@@ -85,25 +86,10 @@ def change_told(shown: Process, words: Words) -> str:
 def actions(scope: DepthScope, periods: tuple[Period, ...], by: By | None = None) -> list[Any]:
     """Return links to the file behind a figure in every kind, and to the definition."""
     words, selection = scope.words, scope.selection
-    is_one = len(periods) == 1 and by is None
-    links = [
-        html.A(
-            words(f"figure.{kind}"),
-            href=files.address(
-                scope.release,
-                scope.indicator.id,
-                kind,
-                scope.area.level,
-                periods,
-                is_one and scope.indicator.can_be_standardised,
-                selection.map,
-                words.lang,
-                within=area_ref(scope.area),
-                by=by,
-            ),
-            download="",
-        )
-        for kind in files.KINDS
-    ]
+    is_standardised = len(periods) == 1 and by is None and scope.indicator.can_be_standardised
+    asked = (scope.area.level, periods, is_standardised, selection.map, words.lang, area_ref(scope.area), by)
+    links = links_to_files(
+        files.KINDS, lambda kind: files.address(scope.release, scope.indicator.id, kind, *asked), words
+    )
     method = selection.on_page("method", scope.indicator.id)
     return [*links, html.A(words("figure.definition"), href=method.to_url())]

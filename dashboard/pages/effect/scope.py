@@ -5,6 +5,7 @@ from typing import Any
 
 from dash import html
 
+from dashboard.components.figure import links_to_files
 from dashboard.effect.files import effect_address
 from dashboard.files import POTENTIAL_KINDS
 from dashboard.selection import Selection
@@ -32,13 +33,7 @@ class EffectScope:
 def file_links(scope: EffectScope, part: str) -> list[Any]:
     """Return links to the file behind a figure (one of ``effect_files.PARTS``), and to the definition."""
     words = scope.words
-    links = [
-        html.A(
-            words(f"figure.{kind}"),
-            href=effect_address(scope.release, scope.plan.id, part, kind, words.lang),
-            download="",
-        )
-        for kind in POTENTIAL_KINDS
-    ]
+    asked = (scope.release, scope.plan.id, part)
+    links = links_to_files(POTENTIAL_KINDS, lambda kind: effect_address(*asked, kind, words.lang), words)
     method = scope.selection.on_page("method", scope.plan.indicator)
     return [*links, html.A(words("figure.definition"), href=method.to_url())]
