@@ -46,7 +46,7 @@ class Cells(NamedTuple):
     municipality: Ints
     stratum: Ints
     chance: Floats  # [n] keyed numbers from −½ to ½, most of them near 0; of open cells
-    segments: npt.NDArray[np.int64]  # ends: months × levels + 1 positions in the cells
+    segments: npt.NDArray[np.int64]  # ends: months × levels + 1 positions in the cells; a month may hold none
 
 
 class Margins(NamedTuple):
@@ -89,13 +89,30 @@ def balance(
 
 
 @njit(cache=True)
-def open_cells(counted: Ints, lowest: Bytes, highest: Bytes, base: int) -> npt.NDArray[np.bool_]:
-    """[n]: where the thresholds that are left differ on what is to be published; only these need a keyed number."""
-    rest = counted % base
-    is_open = np.empty(len(counted), np.bool_)
+def by_lowest(counted: Ints, lowest: Bytes, highest: Bytes, base: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Counts [n, k] as each cell's lowest threshold publishes them, and [n] where the highest would not: free cells."""
+    published = np.empty_like(counted)
+    is_free = np.empty(len(counted), np.bool_)
     for row in range(len(counted)):
-        is_open[row] = _differ(rest, row, int(lowest[row]), int(highest[row]), base)
-    return is_open
+        low, high = int(lowest[row]), int(highest[row])
+        differs = False
+        for j in range(counted.shape[1]):
+            rest = counted[row, j] % base
+            published[row, j] = _rounded(counted[row, j], rest, low, base)
+            differs |= (rest + low >= base) != (rest + high >= base)
+        is_free[row] = differs
+    return published, is_free
+
+
+def months_to_balance(month: npt.NDArray[np.integer], margins: Margins) -> npt.NDArray[np.bool_]:
+    """Which months lie in a period with a free cell; `month` has the positions of those with one.
+
+    Sums of all other months hold no free cell, so that there is nothing to choose.
+    """
+    found = np.zeros(margins.period.shape[1], bool)
+    for periods in np.unique(margins.period, axis=0):
+        found |= np.isin(periods, periods[month])
+    return found
 
 
 @njit(cache=True)
@@ -108,18 +125,11 @@ def _balance(cells, margins, nesting, sizes, first, lowest, highest, base):  # t
     published = np.zeros((n, k), np.int32)
     rest = cells.counted % base
     before_low, before_high = lowest.copy(), highest.copy()
-    is_busy = _busy(cells, rest, margins, levels, lowest, highest, base)
     sums, moved, mean_error = np.empty(len(margins.weight), np.int64), np.empty(k, np.int32), np.empty(k)
     for turn in range(TURNS):
         for segment in range(len(cells.segments) - 1):
             start, stop = cells.segments[segment], cells.segments[segment + 1]
             month = segment // levels
-            if not is_busy[month]:
-                if turn == 0:
-                    for row in range(start, stop):
-                        for j in range(k):
-                            published[row, j] = _rounded(cells.counted[row, j], rest[row, j], lowest[row], base)
-                continue
             for are_free in (False, True):  # what is decided first, so that the others can make up for it
                 for row in range(start, stop):
                     low, high = int(before_low[row]), int(before_high[row])
@@ -220,24 +230,3 @@ def _differ(rest, row, low, high, base):  # type: ignore[no-untyped-def]
     for j in range(rest.shape[1]):
         found |= (rest[row, j] + low >= base) != (rest[row, j] + high >= base)
     return found
-
-
-@njit(cache=True)
-def _busy(cells, rest, margins, levels, lowest, highest, base):  # type: ignore[no-untyped-def]
-    """[months]: whether a free cell lies in the month, or in a period that the month is part of.
-
-    Sums of all other months hold no free cell, so that there is nothing to choose.
-    """
-    months = margins.period.shape[1]
-    has_free = np.zeros(months, np.bool_)
-    for segment in range(len(cells.segments) - 1):
-        for row in range(cells.segments[segment], cells.segments[segment + 1]):
-            if _differ(rest, row, int(lowest[row]), int(highest[row]), base):
-                has_free[segment // levels] = True
-                break
-    is_busy = has_free.copy()
-    for family in margins.period:
-        for month in range(months):
-            for other in range(months):
-                is_busy[month] |= has_free[other] and family[month] == family[other]
-    return is_busy

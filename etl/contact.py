@@ -287,12 +287,18 @@ def _batches_of_parquet(path: Path) -> Iterator[pa.RecordBatch]:
 
 def starts_by_day(reports: Reports) -> NDArray[np.int64]:
     """How many reports that break no rule start on each day since 2000."""
-    n = np.zeros(0, np.int64)
+    last = max((int(run.get("start_minute").max(initial=0)) for run in reports.runs), default=0)
+    n = np.zeros(last // 1440 + 1, np.int64)
     for run in reports.runs:
-        of_run = np.bincount(run.get("start_minute", run.get("rule") == NOTHING) // 1440)
-        n, shorter = (n, of_run) if len(n) > len(of_run) else (of_run, n)
-        n[: len(shorter)] += shorter
+        _count_starts(run.get("start_minute"), run.get("rule"), n)
     return n
+
+
+@njit(cache=True)
+def _count_starts(start, rule, n):  # type: ignore[no-untyped-def]
+    for at in range(len(start)):
+        if rule[at] == NOTHING:
+            n[start[at] // 1440] += 1
 
 
 # Newest reports ---------------------------------------------------------------------------------------------------
@@ -344,8 +350,8 @@ def told_twice(ids: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     shift = _shift(sum(map(len, ids)))
     once, twice = _no_marks(shift), _no_marks(shift)
     for some in ids:
-        _mark_again(some, once, twice, shift)
-    marked = [some[_places_with_a_mark(some, twice, shift)] for some in ids]
+        _mark_again(some, once, twice, SPREAD, shift)
+    marked = [some[_places_with_a_mark(some, twice, SPREAD, shift)] for some in ids]
     suspects = np.sort(np.concatenate([np.empty(0, np.int64), *marked]))
     again = distinct(suspects[1:][suspects[1:] == suspects[:-1]])
     return again[again != NO_ID]
@@ -355,18 +361,27 @@ class Wanted:
     """A set of numbers that values are looked up in by the million; a table of marks rules out nearly all others."""
 
     def __init__(self, numbers: NDArray[Any]) -> None:
-        """Take sorted numbers."""
+        """Take distinct numbers: contact ids, or persons (u64)."""
         self._numbers = numbers
-        self._shift = _shift(len(numbers))
+        # persons are spread evenly as they are, and come in order: so do their marks, which a processor reads ahead
+        self._spread = np.uint64(1) if numbers.dtype == np.uint64 else SPREAD
+        self._shift, self._slot_shift = _shift(len(numbers)), _slot_shift(len(numbers))
         self._marks = _no_marks(self._shift)
-        _mark_again(numbers, self._marks, self._marks, self._shift)
+        _mark_again(numbers, self._marks, self._marks, self._spread, self._shift)
+        self._slots = _slots(numbers, self._spread, self._slot_shift)
 
     def places(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Places of the values that are in the set."""
-        candidates = _places_with_a_mark(values, self._marks, self._shift)
-        return candidates[is_among(values[candidates], self._numbers)]
+        return self.found(values)[0]
+
+    def found(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Places of the values that are in the set, and where each stands in the set."""
+        candidates = _places_with_a_mark(values, self._marks, self._spread, self._shift)
+        at, which = _confirmed(candidates, values, self._numbers, self._slots, self._spread, self._slot_shift)
+        return at, which
 
 
+SPREAD = np.uint64(0x9E3779B97F4A7C15)  # a product with this is spread evenly over 64 bits
 MOST_MARK_BITS = 28
 SPARE_MARK_BITS = 5  # so that of some 32 numbers that are not wanted, one has a mark
 
@@ -377,20 +392,25 @@ def _shift(n_numbers: int) -> np.uint64:
     return np.uint64(64 - min(bits, MOST_MARK_BITS))
 
 
+def _slot_shift(n_numbers: int) -> np.uint64:
+    """What makes a slot of a hash: at least twice as many slots as numbers."""
+    return np.uint64(64 - max(3, n_numbers.bit_length() + 1))
+
+
 def _no_marks(shift: np.uint64) -> NDArray[np.uint8]:
     return np.zeros(1 << (61 - int(shift)), np.uint8)
 
 
 @njit(cache=True)
-def _mark(number, shift):  # type: ignore[no-untyped-def]
-    return (np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)) >> shift
+def _mark(number, spread, shift):  # type: ignore[no-untyped-def]
+    return (np.uint64(number) * spread) >> shift
 
 
 @njit(cache=True)
-def _mark_again(numbers, once, twice, shift):  # type: ignore[no-untyped-def]
+def _mark_again(numbers, once, twice, spread, shift):  # type: ignore[no-untyped-def]
     """Mark each number in `once`, and in `twice` those whose mark was there."""
     for number in numbers:
-        mark = _mark(number, shift)
+        mark = _mark(number, spread, shift)
         byte, bit = mark >> np.uint64(3), np.uint8(1 << (mark & np.uint64(7)))
         if once[byte] & bit:
             twice[byte] |= bit
@@ -398,15 +418,41 @@ def _mark_again(numbers, once, twice, shift):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _places_with_a_mark(values, marks, shift):  # type: ignore[no-untyped-def]
+def _places_with_a_mark(values, marks, spread, shift):  # type: ignore[no-untyped-def]
     found = np.empty(len(values), np.int64)
     n = 0
     for at in range(len(values)):
-        mark = _mark(values[at], shift)
-        if marks[mark >> np.uint64(3)] & np.uint8(1 << (mark & np.uint64(7))):
-            found[n] = at
+        mark = _mark(values[at], spread, shift)
+        found[n] = at  # without a branch, which a processor could not foresee
+        n += np.int64((marks[mark >> np.uint64(3)] >> np.uint8(mark & np.uint64(7))) & 1)
+    return found[:n].copy()
+
+
+@njit(cache=True)
+def _slots(numbers, spread, shift):  # type: ignore[no-untyped-def]
+    """A hash table of the places of numbers, NOTHING where a slot is free."""
+    slots = np.full(np.uint64(1) << (np.uint64(64) - shift), NOTHING, np.int32)
+    for at in range(len(numbers)):
+        slot = _mark(numbers[at], spread, shift)
+        while slots[slot] != NOTHING:
+            slot = (slot + np.uint64(1)) & np.uint64(len(slots) - 1)
+        slots[slot] = at
+    return slots
+
+
+@njit(cache=True)
+def _confirmed(candidates, values, numbers, slots, spread, shift):  # type: ignore[no-untyped-def]
+    """Those of the candidates' places whose values are among the numbers, and where each stands there."""
+    which = np.empty(len(candidates), np.int32)
+    n = 0
+    for at in candidates:
+        slot = _mark(values[at], spread, shift)
+        while slots[slot] != NOTHING and numbers[slots[slot]] != values[at]:
+            slot = (slot + np.uint64(1)) & np.uint64(len(slots) - 1)
+        if slots[slot] != NOTHING:
+            candidates[n], which[n] = at, slots[slot]
             n += 1
-    return found[:n]
+    return candidates[:n], which[:n]
 
 
 def in_order_of_persons(person: NDArray[np.uint64]) -> NDArray[np.int64]:

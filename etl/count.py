@@ -104,7 +104,11 @@ class Grid:
 
     def named(self, cell: NDArray[np.integer]) -> pl.DataFrame:
         """Municipality, month, sex and age band of cells."""
-        rest, band = np.divmod(cell, len(AGE_BANDS))
+        return self._names[cell]  # cells are looked up by the million
+
+    @cached_property
+    def _names(self) -> pl.DataFrame:
+        rest, band = np.divmod(np.arange(self.n_cells), len(AGE_BANDS))
         rest, sex = np.divmod(rest, SEXES)
         return self.months_and_municipalities(rest).with_columns(
             pl.Series("sex", (sex + 1).astype(np.int8)),

@@ -194,8 +194,8 @@ def _load(
     """See `load`. A trial ends in _Tried or LoadStopped, at the latest where it would publish; both undo all of it."""
     with disk_problems_named(data_dir), one_writer(data_dir):
         history, incoming = data_dir / "build" / "history", data_dir / "build" / "incoming"
-        keys = keys or open_keys(data_dir)
         before = landed_files(history)
+        keys = keys or open_keys(data_dir, before)
         taken = _land_all(paths, incoming, keys.pseudonym, progress)
         if taken.refused:
             n_files = len(taken.landed) + len(taken.refused)
@@ -244,13 +244,14 @@ class Keys:
     protection: PseudonymKey
 
 
-def open_keys(data_dir: Path) -> Keys:
+def open_keys(data_dir: Path, landed: list[Landed] | None = None) -> Keys:
     """The keys of a data folder; made on its first load, never made anew once something was landed with them.
 
-    Raises KeyProblem, also for a key that is not the one that was landed with.
+    `landed` is all that was, where it has been looked up. Raises KeyProblem, also for a key that is not the one that
+    was landed with.
     """
     folder = data_dir / "build" / "keys"
-    landed = landed_files(data_dir / "build" / "history")
+    landed = landed_files(data_dir / "build" / "history") if landed is None else landed
     if not landed:
         return Keys(make_key(folder / "pseudonym.key"), make_key(folder / "protection.key"))
     keys = Keys(read_key(folder / "pseudonym.key"), read_key(folder / "protection.key"))

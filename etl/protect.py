@@ -11,7 +11,6 @@ admissions of one citizen are protected as one; the sums around it are kept righ
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ import polars as pl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from etl.accuracy import Accuracy, in_words
-from etl.balance import Cells, Margins, Nesting, balance, open_cells
+from etl.balance import Cells, Margins, Nesting, balance, by_lowest, months_to_balance
 from etl.margins import (
     CONTACTS,
     DISCHARGES,
@@ -240,26 +239,6 @@ class _Table:
         self.municipality = _positions(counts["municipality_code"], self.municipalities)
         self.stratum = stratum
 
-    @cached_property
-    def order(self) -> npt.NDArray[np.int32]:
-        """Rows by month, level and municipality: a place for every cell there could be, and those that are there."""
-        size = np.bincount(self._level, minlength=self.nesting.levels)
-        before = np.cumsum(size) - size
-        rank = np.argsort(np.argsort(self._level, kind="stable"), kind="stable")  # of each stratum
-        level = self._level[self.stratum]
-        within = self.municipality * size[level] + rank[self.stratum] - before[level]
-        place = (self.month.astype(np.int64) * len(self.strata) + before[level]) * len(self.municipalities) + within
-        row_at = np.full(len(self.months) * len(self.strata) * len(self.municipalities), -1, np.int32)
-        row_at[place] = np.arange(place.size, dtype=np.int32)
-        return row_at[row_at >= 0]
-
-    @cached_property
-    def segments(self) -> npt.NDArray[np.int64]:
-        """Where in `order` each level of each month begins, and the end."""
-        segment = self.month * self.nesting.levels + self._level[self.stratum]
-        sizes = np.bincount(segment, minlength=len(self.months) * self.nesting.levels)
-        return np.concatenate([[0], np.cumsum(sizes)])
-
     def rounded(
         self, family: Family, margins: Margins, protection: Protection, key: PseudonymKey, memory: Memory
     ) -> tuple[list[pl.Series], Memory]:
@@ -268,35 +247,50 @@ class _Table:
         known = memory.families.get(family.name)
         shape = tuple(map(len, axes))
         left = known.on(*axes, base) if known else np.full(shape, nothing_known(base), np.uint8)
-        lowest, highest = unpacked(left[self.at])
+        lowest, highest = unpacked(left[self.month, self.municipality, self.stratum])
         true, counted = self._counts(family, protection.threshold)
-        chance = self._chance(family, key, np.flatnonzero(open_cells(counted, lowest, highest, base)))
-        cells = Cells(true, counted, *self.at, chance, self.segments)
-        published, lowest, highest = balance(cells, margins, self.nesting, lowest, highest, base)
-        left[self.at] = packed(lowest, highest)
-        in_rows = np.empty_like(published)
-        in_rows[self.order] = published
+        published, is_free = by_lowest(counted, lowest, highest, base)
+        # of ten years most months have nothing left to choose: they are not laid out
+        rows, segments = self._laid_out(months_to_balance(np.unique(self.month[is_free]), margins))
+        at = self.month[rows].astype(np.int32), self.municipality[rows], self.stratum[rows].astype(np.int32)
+        chance = self._chance(family, key, rows, is_free[rows])
+        cells = Cells(true[rows], counted[rows], *at, chance, segments)
+        published[rows], low, high = balance(cells, margins, self.nesting, lowest[rows], highest[rows], base)
+        left[at] = packed(low, high)
         columns = [
-            pl.Series(name, in_rows[:, number], dtype=self.counts.schema[name])
+            pl.Series(name, published[:, number], dtype=self.counts.schema[name])
             for number, name in enumerate(family.measures)
         ]
         return columns, memory.with_family(family.name, Thresholds(*axes, left))
 
-    @cached_property
-    def at(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Positions of month, municipality and stratum, in the order of cells."""
-        order = self.order
-        return self.month[order].astype(np.int32), self.municipality[order], self.stratum[order].astype(np.int32)
+    def _laid_out(self, is_wanted: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows of some months by month, level and municipality; where each level of each month begins, and the end."""
+        rows = np.flatnonzero(is_wanted[self.month])
+        month, stratum = self.month[rows], self.stratum[rows]
+        size = np.bincount(self._level, minlength=self.nesting.levels)
+        before = np.cumsum(size) - size
+        rank = np.argsort(np.argsort(self._level, kind="stable"), kind="stable")  # of each stratum
+        level = self._level[stratum]
+        within = self.municipality[rows] * size[level] + rank[stratum] - before[level]
+        # a place for every cell there could be
+        place = (month.astype(np.int64) * len(self.strata) + before[level]) * len(self.municipalities) + within
+        row_at = np.full(len(self.months) * len(self.strata) * len(self.municipalities), -1, np.int64)
+        row_at[place] = rows
+        sizes = np.bincount(month * self.nesting.levels + level, minlength=len(self.months) * self.nesting.levels)
+        return row_at[row_at >= 0], np.concatenate([[0], np.cumsum(sizes)])
 
     def _counts(self, family: Family, threshold: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """True counts [cells, measures], and those in which each of a few persons counts at most once."""
-        true = np.stack([self.counts[name].to_numpy() for name in family.measures], axis=1).astype(np.int32)[self.order]
-        persons = self.counts["n_person"].cast(pl.Int32).fill_null(2**31 - 1).to_numpy()[self.order, None]
+        """True counts [rows, measures], and those in which each of a few persons counts at most once."""
+        true = np.stack([self.counts[name].to_numpy() for name in family.measures], axis=1).astype(np.int32)
+        persons = self.counts["n_person"].cast(pl.Int32).fill_null(2**31 - 1).to_numpy()[:, None]
         return true, np.where(persons < threshold, np.minimum(true, persons), true)
 
-    def _chance(self, family: Family, key: PseudonymKey, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Keyed numbers of some cells, −½ to ½: mostly small, so that sums decide; some as large as can be."""
-        month, municipality, stratum = (positions[rows] for positions in self.at)
+    def _chance(
+        self, family: Family, key: PseudonymKey, rows: npt.NDArray[np.int64], is_free: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Keyed numbers of the free among some cells, −½ to ½: mostly small, so that sums decide; some very large."""
+        free = rows[is_free]
+        month, municipality, stratum = self.month[free], self.municipality[free], self.stratum[free]
         strata, municipalities = (
             np.array([_keyed(f"{family.name}|{name}", key) for name in labels], np.uint64)
             for labels in (self.strata, self.municipalities)
@@ -305,8 +299,8 @@ class _Table:
             [strata[stratum], municipalities[municipality] + np.array(self.months, np.uint64)[month]], axis=1
         )
         drawn = Cipher(algorithms.AES(key.secret[:32]), modes.ECB()).encryptor().update(blocks.tobytes())
-        chance = np.zeros(self.order.size)
-        chance[rows] = 4 * (np.frombuffer(drawn, np.uint64)[::2] / 2.0**64 - 0.5) ** 3
+        chance = np.zeros(rows.size)
+        chance[is_free] = 4 * (np.frombuffer(drawn, np.uint64)[::2] / 2.0**64 - 0.5) ** 3
         return chance
 
 

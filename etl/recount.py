@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +32,15 @@ from etl.contact import (
     told_twice,
 )
 from etl.counting import KEYS, Counts, Surroundings, count
-from etl.parse import EPOCH
+from etl.land import checksum_of
 from etl.rules import rule_values
-from etl.stay import in_order
 from etl.words import Both, told
 from kpis.reference import load_codelists
 
 STANDING = Path("build") / "standing"  # in the data folder
-_DEATHS = ("dead", "death_minute")  # files of Standing.deaths
+_LINK = ("person", "contact_id", "start_minute", "end_minute")  # what links reports with each other
+_ARRAYS = ("ids_told_twice", "on_places", "dead", "death_minute")
+CHECKSUMS = "checksums.json"  # of all other files of a Standing: a turned bit would be published for years
 
 # Code and definitions that decide what is counted: counts made by others do not stand.
 _DECIDE = ("contact.py", "stay.py", "count.py", "counting.py", "recount.py", "rules.toml",
@@ -71,27 +72,28 @@ class Standing:
         """Keep the counts in `folder`, whole or not at all."""
         part = Path(tempfile.mkdtemp(prefix=".standing-", dir=folder.parent))
         for name, table in self.counts.items():
-            table.write_parquet(part / f"{name}.parquet", compression="lz4")
-        np.save(part / "ids_told_twice.npy", self.ids_told_twice)
-        np.save(part / "on_places.npy", self.on_places)
-        for name, values in zip(_DEATHS, self.deaths, strict=True):
+            table.write_ipc(part / f"{name}.arrow")
+        for name, values in zip(_ARRAYS, (self.ids_told_twice, self.on_places, *self.deaths), strict=True):
             np.save(part / f"{name}.npy", values)
         facts = {"files": sorted(self.files), "as_of": self.as_of, "decided_by": self.decided_by}
-        (part / "standing.json").write_text(json.dumps(facts), encoding="utf-8")
+        (part / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        checksums = {path.name: checksum_of(path) for path in part.iterdir()}
+        (part / CHECKSUMS).write_text(json.dumps(checksums), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 
     @classmethod
     def read(cls, folder: Path) -> "Standing | None":
-        """What is kept in `folder`; None where nothing is, or not all of it."""
+        """What is kept in `folder`; None where nothing is, or not all of it as it was kept."""
         try:
-            facts = json.loads((folder / "standing.json").read_text(encoding="utf-8"))
-            counts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in KEYS}
-            ids_told_twice, on_places, *deaths = (
-                np.load(folder / f"{name}.npy") for name in ("ids_told_twice", "on_places", *_DEATHS)
-            )
-            told = frozenset(facts["files"]), facts["as_of"], facts["decided_by"]
-            return cls(counts, *told, ids_told_twice, on_places, (deaths[0], deaths[1]))
+            checksums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+            if any(checksum_of(folder / name) != checksum for name, checksum in checksums.items()):
+                return None
+            facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+            counts = {name: pl.read_ipc(folder / f"{name}.arrow") for name in KEYS}
+            ids_told_twice, on_places, *deaths = (np.load(folder / f"{name}.npy") for name in _ARRAYS)
+            told_of = frozenset(facts["files"]), facts["as_of"], facts["decided_by"]
+            return cls(counts, *told_of, ids_told_twice, on_places, (deaths[0], deaths[1]))
         except (OSError, ValueError, KeyError, EOFError, pl.exceptions.PolarsError):
             return None
 
@@ -110,6 +112,13 @@ def fingerprint(around: Surroundings, other_files: list[str]) -> str:
     facts = [lists, around.grid.municipalities, str(around.grid.first), dict(around.region_of), sorted(other_files)]
     digest.update(json.dumps(facts).encode())
     return digest.hexdigest()
+
+
+# Bits of the years at whose beginning a person has a report: across it, short before it, short after it. Where there is
+# one across, or one before and one after, what is counted may look from one year into the other.
+_JOINED = ("across", "before", "after")
+# By days since 2000; the years that have a bit, so that what comes later is of the last one
+_YEAR_OF_DAY = np.repeat(np.arange(64, dtype=np.uint8), [366 if year % 4 == 0 else 365 for year in range(2000, 2064)])
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,9 @@ class Recount:
 
     @cached_property
     def _new(self) -> Columns:
-        """Person, contact_id and start of the new reports."""
+        """_LINK of the new reports."""
         new = self.reports.only({*self.around.sha256} - self._old_files)
-        return new.at(np.arange(len(new)), ("person", "contact_id", "start_minute"))
+        return new.at(np.arange(len(new)), _LINK)
 
     @cached_property
     def _new_ids(self) -> NDArray[np.int64]:
@@ -162,9 +171,8 @@ class Recount:
 
     @cached_property
     def _links(self) -> Columns:
-        """Person and contact_id of the old reports of contacts that are told more than once."""
-        places = self._old.with_one_of("contact_id", self._told_again)
-        return self._old.at(places, ("person", "contact_id"))
+        """_LINK of the old reports of contacts that are told more than once."""
+        return self._old.at(self._old.with_one_of("contact_id", self._told_again), _LINK)
 
     @cached_property
     def _in_time(self) -> Columns:
@@ -210,25 +218,41 @@ class Recount:
     def _touched(self) -> NDArray[np.int64]:
         """Places of the reports that may count otherwise than they did, or that bear on such a report.
 
-        Of most persons who are touched at all that is only what is recent: a year, or years, before which the person's
-        reports lie apart by more than anything that is counted looks across.
+        Of most persons who are touched at all that is only what is recent: all since a New Year before which the
+        person's reports lie apart from those after it by more than anything that is counted looks across.
         """
         person = np.r_[self._new["person"], self._in_time["person"], self._tied]
-        since = np.r_[self._new["start_minute"], self._in_time["start_minute"], np.full(self._tied.size, NOTHING)]
+        since = np.r_[self._new["start_minute"], self._in_time["start_minute"], np.zeros(self._tied.size, np.int32)]
         order = in_order_of_persons(person)
         person, since = person[order], since[order]
         first = np.flatnonzero(np.r_[np.ones(min(person.size, 1), dtype=bool), person[1:] != person[:-1]])
-        person, since = person[first], np.minimum.reduceat(since, first) if first.size else since
-        places = self.reports.with_one_of("person", person)
-        theirs = self.reports.at(places, ("person", "start_minute", "end_minute", "contact_id"))
-        end = np.where(theirs["end_minute"] == NOTHING, np.iinfo(np.int32).max, theirs["end_minute"]).astype(np.int64)
-        order, _ = in_order(theirs["person"], theirs["start_minute"], end, theirs["contact_id"])
-        # of what is told of one contact one report counts: they lie in one stretch, to its last end
-        again = Wanted(self._told_again).places(theirs["contact_id"])
-        end[again] = _last_of_each(theirs["contact_id"][again], np.maximum(end, theirs["start_minute"])[again])
+        wanted, since = Wanted(person[first]), np.minimum.reduceat(since, first) if first.size else since
         values = rule_values()
         apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
-        bears = _bears(order, theirs["person"], theirs["start_minute"], end, person, since, apart, _year_of_day())
+        joined = np.zeros((len(_JOINED), first.size), np.uint64)
+
+        # of what is told of one contact one report counts: they lie together, to its last end
+        again = {name: np.r_[self._links[name], self._new[name]] for name in _LINK}
+        at, which = wanted.found(again["person"])
+        end = _last_of_each(again["contact_id"][at], _until(again["start_minute"][at], again["end_minute"][at]))
+        _join(which, again["start_minute"][at], end, apart, _YEAR_OF_DAY, joined)
+
+        found_of: list[NDArray[np.int32]] = []
+        year_of: list[NDArray[np.uint8]] = []
+
+        def theirs(run: Run) -> NDArray[np.int64]:
+            at, which = wanted.found(run.get("person"))
+            start, end = run.get("start_minute", at), run.get("end_minute", at)
+            found_of.append(which)
+            year_of.append(_join(which, start, _until(start, end), apart, _YEAR_OF_DAY, joined))
+            return at
+
+        places = self.reports.places(theirs)
+        first_year = _first_years(since, _YEAR_OF_DAY, joined)
+        bears = (
+            np.concatenate([np.empty(0, np.uint8), *year_of])
+            >= first_year[np.concatenate([np.empty(0, np.int32), *found_of])]
+        )
         return places[bears]
 
 
@@ -243,7 +267,7 @@ def _told_of_several(
     return person[at], ids[at]
 
 
-def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int32]) -> NDArray[np.int32]:
     """The latest end of all that share an id, one entry an end."""
     order = np.argsort(ids)
     is_first = np.r_[np.ones(min(ids.size, 1), dtype=bool), ids[order][1:] != ids[order][:-1]]
@@ -265,38 +289,52 @@ def _touched_by_time(start, end, watched_since, as_of):  # type: ignore[no-untyp
     return found[:n].copy()
 
 
-@cache
-def _year_of_day() -> NDArray[np.int16]:
-    """By days since 2000, for as long as minutes of 32 bits reach."""
-    days = np.datetime64(EPOCH.date()) + np.arange(2**31 // 1440 + 1)
-    return days.astype("datetime64[Y]").astype(np.int16)
+def _until(start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Ends, none before its start; of an open contact the end of all time."""
+    return np.where(end == NOTHING, np.int32(2**31 - 1), np.maximum(start, end))
 
 
 @njit(cache=True)
-def _bears(order, person, start, end, touched, since, apart, year_of_day):  # type: ignore[no-untyped-def]
-    """Which reports bear on what began at `since` or later, by their places.
+def _year(minute, year_of_day):  # type: ignore[no-untyped-def]
+    return year_of_day[min(max(minute // 1440, 0), len(year_of_day) - 1)]
 
-    Those of the stretch of years in which that lies, and all after it. Nothing that is counted looks from one stretch
-    into the other: they lie in different years, and further apart than stays or readmissions reach.
-    """
-    bears = np.ones(len(order), np.bool_)
-    number, first = -1, 0
-    reach = np.int64(0)
-    for place in range(len(order)):
-        at = order[place]
-        if place == 0 or person[at] != person[order[place - 1]]:
-            number, first = number + 1, place
-            while touched[number] != person[at]:
-                number += 1
-            reach = end[at]
-            continue
-        is_apart = start[at] > reach + apart and year_of_day[start[at] // 1440] > year_of_day[reach // 1440]
-        if is_apart and start[at] <= since[number]:
-            for earlier in range(first, place):
-                bears[order[earlier]] = False
-            first = place
-        reach = max(reach, end[at])
-    return bears
+
+@njit(cache=True)
+def _years(after, until):  # type: ignore[no-untyped-def]
+    """A bit for each year after one and until another."""
+    bits = np.uint64(0)
+    for year in range(after + 1, until + 1):
+        bits |= np.uint64(1) << np.uint64(year)
+    return bits
+
+
+@njit(cache=True)
+def _join(which, start, end, apart, year_of_day, joined):  # type: ignore[no-untyped-def]
+    """Note New Years that persons' reports lie across or near to (see _JOINED); return the years of the starts."""
+    years = np.empty(len(which), np.uint8)
+    for at in range(len(which)):
+        earliest, latest = _year(start[at] - apart, year_of_day), _year(end[at] + apart, year_of_day)
+        years[at] = earliest
+        if earliest < latest:
+            first, last = _year(start[at], year_of_day), _year(end[at], year_of_day)
+            joined[0, which[at]] |= _years(first, last)
+            joined[1, which[at]] |= _years(last, latest)
+            joined[2, which[at]] |= _years(earliest, first)
+            years[at] = first
+    return years
+
+
+@njit(cache=True)
+def _first_years(since, year_of_day, joined):  # type: ignore[no-untyped-def]
+    """The year of each person before which nothing bears on what began at `since` or later."""
+    first = np.empty(len(since), np.uint8)
+    for at in range(len(since)):
+        year = _year(since[at], year_of_day)
+        across = joined[0, at] | (joined[1, at] & joined[2, at])
+        while across >> np.uint64(year) & np.uint64(1):
+            year -= 1
+        first[at] = year
+    return first
 
 
 def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -304,10 +342,14 @@ def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[
     counts = [name for name in stood.columns if name not in keys]
     both = pl.concat([now, then.with_columns(-pl.col(counts))], how="vertical_relaxed")
     moved = both.group_by(keys).agg(pl.col(counts).sum()).filter(pl.any_horizontal(pl.col(counts) != 0))
-    moved = moved.cast(dict(stood.schema)).with_row_index("at")  # type: ignore[arg-type]
-    found = stood.join(moved, on=keys, how="left", maintain_order="left", suffix=" moved")
-    is_new = np.ones(len(moved), dtype=bool)
-    is_new[found["at"].drop_nulls().to_numpy()] = False
-    total = found.select(*keys, *(pl.col(name) + pl.col(f"{name} moved").fill_null(0) for name in counts))
-    is_left = pl.any_horizontal(pl.col(counts) != 0)
-    return pl.concat([total.filter(is_left), moved.filter(is_new).select(total.columns)]).select(stood.columns)
+    moved = moved.cast(dict(stood.schema)).with_row_index("by")  # type: ignore[arg-type]
+    where = stood.select(keys).with_row_index("at").join(moved.select("by", *keys), on=keys)
+    at, by = where["at"].to_numpy(), where["by"].to_numpy()
+    columns = {name: np.array(stood[name]) for name in counts}
+    is_left, is_new = np.ones(len(stood), dtype=bool), np.ones(len(moved), dtype=bool)
+    is_left[at], is_new[by] = False, False
+    for name, values in columns.items():
+        values[at] += moved[name].to_numpy()[by]
+        is_left[at] |= values[at] != 0
+    total = stood.with_columns(pl.Series(name, values) for name, values in columns.items())
+    return pl.concat([total.filter(is_left), moved.filter(is_new).select(total.columns)])

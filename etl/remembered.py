@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -37,7 +37,7 @@ class Thresholds(NamedTuple):
         found = np.full((len(months), len(municipalities), len(strata)), nothing_known(base), np.uint8)
         axes = (self.months, months), (self.municipalities, municipalities), (self.strata, strata)
         here, there = zip(*(_shared(*axis) for axis in axes), strict=True)
-        found[np.ix_(*there)] = self.left[np.ix_(*here)]
+        found[_crossing(there)] = self.left[_crossing(here)]
         return found
 
     def then(self, newer: "Thresholds", base: int) -> "Thresholds":
@@ -52,7 +52,7 @@ class Thresholds(NamedTuple):
         left = self.on(*axes, base)
         pairs = zip((newer.months, newer.municipalities, newer.strata), axes, strict=True)
         here, there = zip(*(_shared(*pair) for pair in pairs), strict=True)
-        left[np.ix_(*there)] = newer.left[np.ix_(*here)]
+        left[_crossing(there)] = newer.left[_crossing(here)]
         return Thresholds(*axes, left)
 
 
@@ -126,3 +126,10 @@ def _shared(mine: Sequence[object], theirs: Sequence[object]) -> tuple[list[int]
     position = {label: at for at, label in enumerate(mine)}
     both = [(position[label], at) for at, label in enumerate(theirs) if label in position]
     return [here for here, _ in both], [there for _, there in both]
+
+
+def _crossing(positions: Sequence[list[int]]) -> tuple[Any, ...]:
+    """Where these positions of the axes cross; as slices where they lie side by side, which is copied at once."""
+    if all(axis and axis == list(range(axis[0], axis[0] + len(axis))) for axis in positions):
+        return tuple(slice(axis[0], axis[0] + len(axis)) for axis in positions)
+    return np.ix_(*positions)

@@ -22,7 +22,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, HistoryProblem, Reports, Run, landed_reports, starts_by_day
+from etl.contact import (
+    NOTHING,
+    HistoryProblem,
+    Reports,
+    Run,
+    in_order_of_persons,
+    landed_reports,
+    starts_by_day,
+)
 from etl.count import Grid
 from etl.counting import (
     Newest,
@@ -195,7 +203,6 @@ def surroundings(warehouse: Warehouse) -> Surroundings:
     delivery = warehouse.query("select delivery, sha256, newest_minute from delivery order by delivery")
     newest_minute = np.zeros(int(delivery["delivery"][-1]) + 1, dtype=np.int64)
     newest_minute[delivery["delivery"].to_numpy()] = delivery["newest_minute"].to_numpy()
-    death = warehouse.query("select person, death_day from first_death order by person")
     on_places = warehouse.query("select distinct person from stay_report where rule is null order by person")
     regions = warehouse.query(
         "select municipality_code, area_code from membership where level = 'region' "
@@ -206,10 +213,20 @@ def surroundings(warehouse: Warehouse) -> Surroundings:
         region_of=dict(regions.sort("municipality_code").iter_rows()),
         sha256=dict(delivery.select("delivery", "sha256").iter_rows()),
         newest_minute=newest_minute,
-        deaths=(death["person"].to_numpy(), (death["death_day"].to_numpy().astype(np.int64) - EPOCH_DAY) * 1440),
+        deaths=_first_deaths(warehouse),
         on_places=on_places["person"].drop_nulls().to_numpy(),
         look_up=lambda reports, is_true: _look_up(warehouse, reports, is_true),
     )
+
+
+def _first_deaths(warehouse: Warehouse) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """See Surroundings; of several dates of a person the first."""
+    told_of = warehouse.query("select person, death_date from told_death")
+    person, day = told_of["person"].to_numpy(), told_of["death_date"].to_physical().to_numpy().astype(np.int64)
+    order = in_order_of_persons(person)
+    person, minute = person[order], (day[order] - EPOCH_DAY) * 1440
+    first = np.flatnonzero(np.r_[np.ones(min(person.size, 1), dtype=bool), person[1:] != person[:-1]])
+    return person[first], np.minimum.reduceat(minute, first) if first.size else minute
 
 
 def _look_up(warehouse: Warehouse, reports: Reports, is_true: NDArray[np.bool_]) -> Reports:
@@ -233,17 +250,17 @@ def _lacking(name: str, run: Run) -> NDArray[np.int64]:
 
 def fates(warehouse: Warehouse) -> dict[str, Fate]:
     """What became of each landed file's rows, by sha256; needs `judge_reports` or `build` to have run."""
-    again = warehouse.again
+    again = warehouse.again.select("sha256", "fate", "n").rows_by_key("sha256")
     broken = warehouse.held_back.group_by("sha256", "rule").agg(
         pl.col("n").sum(), pl.col("row").min().alias("first_row")
     )
+    broken_of = broken.rows_by_key("sha256")
     result = {}
     for file in warehouse.files:
-        by_fate = dict(again.filter(pl.col("sha256") == file.sha256).select("fate", "n").iter_rows())
+        by_fate = dict(again.get(file.sha256, []))
         if file.kind == "lpr_contacts":
-            of_file = broken.filter(pl.col("sha256") == file.sha256)
-            by_rule = dict(of_file.select("rule", "n").iter_rows())
-            first_row = dict(of_file.select("rule", "first_row").iter_rows())
+            rules = broken_of.get(file.sha256, [])
+            by_rule, first_row = {rule: n for rule, n, _ in rules}, {rule: row for rule, _, row in rules}
         else:
             by_rule, first_row = dict(file.faults_by_rule), {}
         if file.rows_malformed:
@@ -318,7 +335,8 @@ class ReleaseFile:
         """Make the file. Raises FileExistsError where there is one."""
         if path.exists():
             raise FileExistsError(path)
-        self._connection = duckdb.connect(str(path))
+        # two threads write the columns' blocks one after the other, and a third of the file is left empty
+        self._connection = duckdb.connect(str(path), config={"threads": 1})
 
     def __enter__(self) -> "ReleaseFile":
         return self

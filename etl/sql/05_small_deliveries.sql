@@ -2,7 +2,7 @@
 
 -- grain: day × unit of acute places; other temporary places (Serviceloven § 84) stand in the same files
 create table newest_capacity as
-select capacity_report.*
+select municipality, unit_id, day, normed, available, occupied, refused
 from capacity_report
 inner join delivery using (delivery)
 where capacity_report.rule is null and coalesce(capacity_report.place_type, 'acute') = 'acute'
@@ -16,13 +16,12 @@ inner join delivery using (delivery)
 where faerdigbehandlede_report.rule is null
 qualify row_number() over (partition by municipality, month order by delivery.newest_minute desc, delivery, "row") = 1;
 
--- grain: person with a known date of death, as a day number since 1970; of several dates the first
-create table first_death as
-select person, (min(death_date) - date '1970-01-01')::integer as death_day
+-- grain: report of a known person's date of death
+create view told_death as
+select person, death_date
 from (
     select person, death_date from death_report where rule is null
     union all
     select person, death_date from death_of_contact
 )
-where person is not null and death_date is not null
-group by person;
+where person is not null and death_date is not null;

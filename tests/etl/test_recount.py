@@ -145,7 +145,7 @@ def test_counts_stand_only_for_what_they_were_made_of(tmp_path: Path, monkeypatc
     assert is_counted_again(MONTHS[1], doubled())
 
 
-def test_half_kept_counts_do_not_stand(tmp_path: Path) -> None:
+def test_counts_that_are_not_as_they_were_kept_do_not_stand(tmp_path: Path) -> None:
     assert Standing.read(tmp_path / "none") is None
     write_history(tmp_path, "population", [POPULATION], name="b" * 64)
     write_history(tmp_path, "lpr_contacts", reports(random.Random(2), minute("2024-04-01 00:00"), []), name="1" * 64)
@@ -153,5 +153,14 @@ def test_half_kept_counts_do_not_stand(tmp_path: Path) -> None:
     folder = tmp_path / "standing"
     counts_of(tmp_path, MONTHS[0], None).write(folder)
     assert Standing.read(folder) is not None
-    (folder / "cube.parquet").write_bytes((folder / "cube.parquet").read_bytes()[:-40])
-    assert Standing.read(folder) is None
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        turned = bytearray(whole)
+        turned[len(whole) // 2] ^= 4
+        for spoilt in (whole[:-40], bytes(turned)):
+            path.write_bytes(spoilt)
+            assert Standing.read(folder) is None, path.name
+        path.unlink()
+        assert Standing.read(folder) is None, path.name
+        path.write_bytes(whole)
+    assert Standing.read(folder) is not None
