@@ -255,9 +255,10 @@ def withdraw(release_id: str, data_dir: Path, with_deliveries: bool, lang: "Lang
     with one_writer(data_dir):
         done = take_away(release_id, data_dir, with_deliveries=with_deliveries)
     _say("publish.withdrawn", lang, release=release_id, current=done.current.stem)
-    for delivery in done.deliveries:
-        text = "publish.taken_out" if with_deliveries else "publish.brought"
-        _say(text, lang, file=delivery["file"], kind=words()["kind"][delivery["kind"]])
+    kinds = words()["kind"]
+    brought = ", ".join(f"{delivery['file']} ({kinds[delivery['kind']][lang]})" for delivery in done.deliveries)
+    if brought:
+        _say("publish.taken_out" if with_deliveries else "publish.brought", lang, files=brought)
 
 
 @main.command()
@@ -274,12 +275,13 @@ def status(data_dir: Path, lang: "Language") -> None:
 
     for path in published(data_dir):
         mark = "→" if path == pointed_to(data_dir) else " "
-        click.echo(f"{mark} {path.stem}  {path.stat().st_size / 1e6:.1f} MB")
+        click.echo(f"{mark} {path.stem}  {format_decimal(path.stat().st_size / 1e6, '0.0', locale=lang)} MB")
     manifest = open_release(data_dir).manifest
     kind = told("status.synthetic" if manifest["is_synthetic"] else "status.real")
     facts = {name: manifest[name] for name in ("data_from", "as_of", "provisional_from")}
-    facts |= {name: manifest["protection"][name] for name in ("method", "base")}
-    _say("status.holds", lang, kind=kind, **facts)
+    base = manifest["protection"]["base"]
+    protection = told("status.rounded", base=base) if base > 1 else told("status.unprotected")
+    _say("status.holds", lang, kind=kind, protection=protection, **facts)
     for step in manifest["attrition"]:
         n = format_decimal(step["rows"], "#,##0", locale=lang)
         click.echo(f"  {words()['step'][step['step']][lang]:<40}{n:>14}")

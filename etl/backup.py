@@ -88,10 +88,12 @@ def restore(source: Path, data_dir: Path, keys_from: Path | None = None) -> Copi
         try:
             copied = _read(source, new)
             if keys_from is not None and not copied.has_keys:
-                _read(keys_from, new)
+                _read(keys_from, new / ".keys-from")  # a whole copy with keys in it will do, too
+                if (new / ".keys-from" / KEYS).exists():
+                    (new / ".keys-from" / KEYS).rename(new / KEYS)
             has_keys = any((new / KEYS).glob("*"))
             if not has_keys:
-                raise BackupProblem(told("backup.no_keys", file=source))
+                raise BackupProblem(told("backup.no_keys", file=keys_from or source))
             _put_in_place(new, data_dir)
         finally:
             shutil.rmtree(new, ignore_errors=True)

@@ -201,10 +201,11 @@ def _joined(name: str, pieces: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 class HistoryProblem(Problem):
-    """A file of the history cannot be read, or is gone; the text says which, and what to do."""
+    """A file of the history cannot be read, or is gone; the text says which, of which delivery, and what to do."""
 
-    def __init__(self, path: Path, *, is_gone: bool = False) -> None:
-        super().__init__(told("stop.history_gone" if is_gone else "stop.history", file=path))
+    def __init__(self, path: Path, *, delivery: str = "", is_gone: bool = False) -> None:
+        of = told("stop.history_of", name=delivery) if delivery else ""
+        super().__init__(told("stop.history_gone" if is_gone else "stop.history", file=path, delivery=of))
 
 
 # Landed files -----------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class _Causes:
     """Everything that differs between two releases and can move a figure."""
 
     facts: list[tuple[str, dict[str, Any]]]
-    touched: pl.DataFrame  # municipality_code (null = any), month, reason: late, correction or population
+    touched: pl.DataFrame  # municipality_code (null = any), month, reason: one of TOUCHING
     new_kinds: frozenset[str]  # kinds with deliveries that only one release holds
     has_contacts: bool  # the landed contacts of both are there, so that late and corrected ones are known
     changed_groups: frozenset[str]
@@ -145,10 +145,17 @@ class _Causes:
         for key, files in (("deliveries", added), ("deliveries_gone", gone)):
             if files:
                 facts.append((key, {"files": ", ".join(sorted(Path(mask(file["file"])).name for file in files))}))
-        known_months = (pl.col("month") >= before.date("data_from")) & (pl.col("month") < before.date("as_of"))
+        # what tells of a month that had not been delivered is not late
+        is_new = (pl.col("month") >= before.date("as_of")) & (pl.col("reason") == "late")
+        contacts = contacts.with_columns(pl.when(is_new).then(pl.lit("new_month")).otherwise("reason").alias("reason"))
         touched = pl.concat([contacts, _population_changed(before, after)], how="vertical_relaxed")
-        for key, reason in (("late_contacts", "late"), ("corrected_contacts", "correction")):
-            n = contacts.filter(known_months & (pl.col("reason") == reason))["n"].sum()
+        in_period = (pl.col("month") >= before.date("data_from")) & (pl.col("month") < after.date("as_of"))
+        for key, reason in (
+            ("new_contacts", "new_month"),
+            ("late_contacts", "late"),
+            ("corrected_contacts", "correction"),
+        ):
+            n = contacts.filter(in_period & (pl.col("reason") == reason))["n"].sum()
             if n:
                 facts.append((key, {"n": n}))
         counted = (
@@ -191,20 +198,25 @@ class _Causes:
             "definition": pl.lit(bool(self.changed_groups & set(indicator.group_ids))),
             "rule": pl.lit(self.is_counted_otherwise and is_of_contacts),
             "population": pl.col("population") & is_per_person,
+            "new_month": pl.col("new_month") & is_of_contacts,
             "late": pl.col("late") & is_of_contacts,
             "correction": pl.col("correction") & is_of_contacts,
             "delivery": pl.lit(bool(others)),
             "protection": pl.lit(self.is_protected_otherwise) & numerator_moved,
         }
-        told = [pl.when(condition).then(pl.lit(reason)) for reason, condition in found.items()]
+        # of a figure that was not there before nothing else is asked
+        told = [
+            pl.when(condition if reason == "new_period" else condition & ~found["new_period"]).then(pl.lit(reason))
+            for reason, condition in found.items()
+        ]
         return touched.with_columns(
             pl.concat_str(told, separator=";", ignore_nulls=True)
             .replace("", "rounding" if self.is_rounded else "unknown")
             .alias("reasons")
-        ).drop("late", "correction", "population")
+        ).drop(TOUCHING)
 
     def _touching(self, moved: pl.DataFrame, places: list[Area]) -> pl.DataFrame:
-        """`moved` with whether a late or corrected contact, or another population, lies in the area and period.
+        """`moved` with whether a new, late or corrected contact, or another population, lies in the area and period.
 
         A month further on either side counts, too: a contact can lengthen a stay that began the month before, and
         decide on the readmission of one that ended then.
@@ -234,13 +246,14 @@ class _Causes:
                 )
             )
             .group_by("level", "area_code", "period_first", "period_last")
-            .agg((pl.col("reason") == reason).any().alias(reason) for reason in ("late", "correction", "population"))
+            .agg((pl.col("reason") == reason).any().alias(reason) for reason in TOUCHING)
         )
         return moved.join(
             hits, on=["level", "area_code", "period_first", "period_last"], how="left", maintain_order="left"
-        ).with_columns(pl.col("late", "correction", "population").fill_null(False))
+        ).with_columns(pl.col(TOUCHING).fill_null(False))
 
 
+TOUCHING = ("new_month", "late", "correction", "population")
 TOUCHED = pl.Schema({"municipality_code": pl.String, "month": pl.Date, "reason": pl.String, "n": pl.Int64})
 
 
@@ -316,12 +329,14 @@ def _told(values: dict[str, Any], few: str) -> dict[str, Any]:
 def _line(frame: pl.DataFrame, indicator: Indicator, language: Language) -> str:
     """What moved of one indicator: how many figures by level, and the one that moved most.
 
-    Where no value moved enough to be seen, the counts behind it are shown.
+    A figure that had a value before tells more than one that is new. Where no value moved enough to be seen, the
+    counts behind it are shown.
     """
     counts = dict(frame["level"].value_counts().iter_rows())
     levels = ", ".join(f"{CONTRACT['levels'][level][language]} {counts[level]}" for level in LEVELS if level in counts)
     change = (pl.col("value_after").fill_null(0) - pl.col("value_before").fill_null(0)).abs()
-    most = frame.sort(change, descending=True, maintain_order=True).row(0, named=True)
+    is_new = pl.col("value_before").is_null() | pl.col("value_after").is_null()
+    most = frame.sort(is_new, change, descending=[False, True], maintain_order=True).row(0, named=True)
     number = functools.partial(_number, none=words()["diff"]["none"][language], language=language)
     before, after = (number(most[f"value_{when}"], "#,##0.0") for when in ("before", "after"))
     unit = indicator.texts(language).unit

@@ -93,9 +93,9 @@ def refuse_damaged(files: Iterable[Landed], history: Path) -> None:
     for file in files:
         for path, checksum in file.checksums(history).items():
             if not path.exists():
-                raise HistoryProblem(path, is_gone=True)
+                raise HistoryProblem(path, delivery=shown(file.file), is_gone=True)
             if checksum_of(path) != checksum:
-                raise HistoryProblem(path)
+                raise HistoryProblem(path, delivery=shown(file.file))
 
 
 def deaths_path(history: Path, sha256: str) -> Path:
@@ -268,8 +268,11 @@ def landed_files(history: Path) -> list[Landed]:
     files = [path for kind in SHAPES for path in (history / kind).glob("*") if path.stem != NO_FILE]
     told_of = {path.with_suffix("") for path in files if path.suffix == ".json"}
     rows = {path.with_suffix("") for path in files if path.suffix in (".parquet", SUFFIX)}
-    for path in sorted(told_of ^ rows):
-        raise HistoryProblem(path.with_suffix(".json" if path in rows else suffix_of(path.parent.name)), is_gone=True)
+    for path in sorted(rows - told_of):
+        raise HistoryProblem(path.with_suffix(".json"), is_gone=True)
+    for path in sorted(told_of - rows):
+        name = shown(_read_sidecar(path.with_suffix(".json")).file)
+        raise HistoryProblem(path.with_suffix(suffix_of(path.parent.name)), delivery=name, is_gone=True)
     return [_read_sidecar(path.with_suffix(".json")) for path in sorted(told_of)]
 
 

@@ -9,25 +9,27 @@ from etl.parse import REPEATING
 from etl.source import Recognised, Unknown
 
 MOST_HEADERS_NAMED = 15
+ROWS_LOOKED_AT = 20  # titles and notes may stand above the headers of text and of sheets
 
 
-def recognised(fit: Recognised | Unknown) -> Recognised:
-    """What the headers were recognised as. Raises Refused where they were not."""
+def recognised(fit: Recognised | Unknown, row: int | None = None) -> Recognised:
+    """What the headers, which stand in `row`, were recognised as. Raises Refused where they were not."""
     if isinstance(fit, Unknown):
-        raise refusal(fit)
+        raise refusal(fit, row)
     return fit
 
 
-def refusal(fit: Unknown) -> Refused:
-    """In words: what the file might be, and which columns differ."""
-    if fit.n_found == 0:
-        return Refused("D2-unknown.none")
-    title, missing = fit.nearest.title, ", ".join(fit.missing)
+def refusal(fit: Unknown, row: int | None = None) -> Refused:
+    """In words: what was read as headers, what the file might be, and which columns differ."""
     # a file without headers has data in their place: what holds a digit is not repeated
-    strange = [header for header in fit.unused if re.fullmatch(r"(?:[^\W\d]|[ ./-]){2,40}", header)]
+    strange = [header for header in fit.unused if re.fullmatch(r"(?:[^\W\d]|[ ./_-]){1,40}", header)]
+    named = ", ".join(strange[:8])
+    if fit.n_found == 0:
+        return Refused("D2-unknown.none", row, strange=named) if strange else Refused("D2-unknown.headless", row)
+    title, missing = fit.nearest.title, ", ".join(fit.missing)
     if not strange:
-        return Refused("D2-unknown.nearest", title=title, missing=missing)
-    return Refused("D2-unknown.strange", title=title, missing=missing, strange=", ".join(strange[:8]))
+        return Refused("D2-unknown.nearest", row, title=title, missing=missing)
+    return Refused("D2-unknown.strange", row, title=title, missing=missing, strange=named)
 
 
 def refuse_header_twice(headers: list[str], row: int) -> None:

@@ -3,6 +3,8 @@
 import codecs
 import io
 from collections.abc import Callable, Iterator
+from itertools import islice
+from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -10,12 +12,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 
-from etl.delivery.headers import coded, recognised, refuse_header_twice, refuse_untitled
+from etl.delivery.headers import ROWS_LOOKED_AT, coded, recognised, refuse_header_twice, refuse_untitled
 from etl.delivery.lines import is_note, without_blank_lines, without_totals_and_notes
 from etl.delivery.opened import Delivery
 from etl.file import DeliveredFile
 from etl.finding import Finding, Refused
-from etl.source import Unknown, recognise
+from etl.source import Recognised, Unknown, recognise
 
 BATCH_BYTES = 64 << 20
 DELIMITERS = (";", ",", "\t")
@@ -26,23 +28,22 @@ CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
 def open_csv(file: DeliveredFile) -> Delivery:
-    """Open text under the delimiter under which its first line is recognised. Raises Refused."""
+    """Open text under the delimiter under which its headers are recognised. Raises Refused."""
     encoding, findings, ends_open, n_lines = _encoding(file)
     try:
         with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
-            header_line = text.readline(LONGEST_HEADER).rstrip("\r\n")
-            has_rows = bool(text.readline(LONGEST_HEADER))
+            lines = list(islice(iter(lambda: text.readline(LONGEST_HEADER), ""), ROWS_LOOKED_AT + 1))
     except UnicodeError as error:
         raise Refused("D6-encoding.utf16") from error
-    fits = {d: recognise(_split_header(header_line, d), file.names) for d in DELIMITERS}
-    apart = {d: fit.distance if isinstance(fit, Unknown) else 0.0 for d, fit in fits.items()}
-    delimiter = min(DELIMITERS, key=lambda d: apart[d])
-    fit = recognised(fits[delimiter])
-    headers = _split_header(header_line, delimiter)
-    refuse_header_twice(headers, 1)
+    lines = [line.rstrip("\r\n") for line in lines] or [""]
+    header_row, headers, delimiter, found = _find_header(lines, file.names)
+    fit = recognised(found, header_row)
+    refuse_header_twice(headers, header_row)
     refuse_untitled(fit)
-    if not has_rows:
+    if len(lines) == header_row:
         raise Refused("D1-empty.rows")
+    if header_row > 1:
+        findings = [*findings, Finding.of("D3-above", header_row - 1, n=header_row - 1)]
 
     def read(delivery: Delivery) -> Iterator[pl.DataFrame]:
         malformed: list[int] = []
@@ -58,8 +59,8 @@ def open_csv(file: DeliveredFile) -> Delivery:
                 delivery.leave_out(row.number, "D4-fields.count", **counts)
             return "skip"
 
-        line = 2  # the header is line 1
-        for batch in _csv_batches(file, encoding, delimiter, headers, coded(fit), note_malformed):
+        line = header_row + 1
+        for batch in _csv_batches(file, encoding, delimiter, headers, header_row, coded(fit), note_malformed):
             frame = pl.DataFrame(pl.from_arrow(batch))
             skipped = [number - line for number in malformed if number >= line]
             numbers = np.delete(np.arange(line, line + frame.height + len(skipped)), skipped)[: frame.height]
@@ -79,6 +80,7 @@ def _csv_batches(
     encoding: str,
     delimiter: str,
     headers: list[str],
+    header_row: int,
     coded: set[str],
     note_malformed: Callable[[pyarrow.csv.InvalidRow], str],
 ) -> Iterator[pa.RecordBatch]:
@@ -86,7 +88,7 @@ def _csv_batches(
         yield from pyarrow.csv.open_csv(
             _byte_stream(file, encoding),
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=BATCH_BYTES, column_names=headers, skip_rows=1
+                use_threads=False, block_size=BATCH_BYTES, column_names=headers, skip_rows=header_row
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=delimiter, invalid_row_handler=note_malformed, ignore_empty_lines=False
@@ -98,6 +100,28 @@ def _csv_batches(
         )
     except pa.ArrowInvalid as error:
         raise Refused("D4-fields.quote") from error
+
+
+class _Header(NamedTuple):
+    row: int  # from 1
+    headers: list[str]
+    delimiter: str
+    fit: Recognised | Unknown
+
+
+def _find_header(lines: list[str], name: str) -> _Header:
+    """The first line that is the header of something known, with titles at most above it; else the nearest to one."""
+    missed = []
+    for row, line in enumerate(lines[:ROWS_LOOKED_AT], start=1):
+        for delimiter in DELIMITERS:
+            headers = _split_header(line, delimiter)
+            header = _Header(row, headers, delimiter, recognise(headers, name))
+            is_first = all(sum(map(bool, _split_header(above, delimiter))) < 2 for above in lines[: row - 1])
+            if isinstance(header.fit, Recognised) and is_first:
+                return header
+            if isinstance(header.fit, Unknown):
+                missed.append((header.fit.distance, header))
+    return min(missed, key=itemgetter(0))[1]
 
 
 def _split_header(line: str, delimiter: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from etl.delivery.excel import Sheet, read_workbook
-from etl.delivery.headers import refusal, refuse_header_twice
+from etl.delivery.headers import ROWS_LOOKED_AT, refusal, refuse_header_twice
 from etl.delivery.lines import numbered, without_totals_and_notes
 from etl.delivery.opened import COLUMN_BITS, ROW_BITS, Delivery
 from etl.file import DeliveredFile, shown
@@ -15,7 +15,6 @@ from etl.finding import Finding, Refused
 from etl.source import Recognised, Unknown, recognise
 from etl.words import together, told
 
-HEADER_ROWS_LOOKED_AT = 20  # titles and notes may stand above the header of a sheet
 DECIMAL_DOT = r"^(-?[1-9]\d{0,2}(?:\.\d{3})+)$"
 
 
@@ -26,10 +25,12 @@ def open_excel(file: DeliveredFile) -> Delivery:
     for sheet in sheets:
         found = _find_table(sheet, file.names) if sheet.is_visible else None
         tables += [found] if isinstance(found, _Table) else []
-        missed += [found] if isinstance(found, Unknown) else []
+        missed += [found] if isinstance(found, _Missed) else []
     if not tables:
-        nearest = min(missed, key=lambda miss: miss.distance, default=None)
-        raise refusal(nearest) if nearest else Refused("D2-unknown.sheets")
+        nearest = min(missed, key=lambda miss: miss.fit.distance, default=None)
+        refused = refusal(nearest.fit, nearest.header_row + 1) if nearest else Refused("D2-unknown.sheets")
+        refused.findings += [_hidden(sheet) for sheet in sheets if not sheet.is_visible]
+        raise refused
     if len({table.fit.source.id for table in tables}) > 1:
         kinds = [told("D8-sheets.one", title=t.fit.source.title, sheet=shown(t.sheet.name)) for t in tables]
         raise Refused("D8-sheets", kinds=together(kinds, ", "))
@@ -38,7 +39,7 @@ def open_excel(file: DeliveredFile) -> Delivery:
         _refuse_empty_formulas(table.sheet)
     source = tables[0].fit.source
     read_names = {table.sheet.name for table in tables}
-    findings = [Finding.of("D8-hidden", sheet=shown(sheet.name)) for sheet in sheets if not sheet.is_visible] + [
+    findings = [_hidden(sheet) for sheet in sheets if not sheet.is_visible] + [
         Finding.of("D8-sheet", sheet=shown(sheet.name))
         for sheet in sheets
         if sheet.is_visible and sheet.name not in read_names and not sheet.cells.is_empty()
@@ -60,17 +61,29 @@ class _Table(NamedTuple):
     fit: Recognised
 
 
-def _find_table(sheet: Sheet, name: str) -> _Table | Unknown | None:
+class _Missed(NamedTuple):
+    """The row of a sheet that comes nearest to headers."""
+
+    header_row: int  # from 0
+    fit: Unknown
+
+
+def _hidden(sheet: Sheet) -> Finding:
+    return Finding.of("D8-hidden", sheet=shown(sheet.name))
+
+
+def _find_table(sheet: Sheet, name: str) -> _Table | _Missed | None:
     """The first row that is the header of something known; else the row that comes nearest to one."""
-    nearest: Unknown | None = None
-    for header_row in range(min(HEADER_ROWS_LOOKED_AT, sheet.cells.height)):
+    nearest: _Missed | None = None
+    for header_row in range(min(ROWS_LOOKED_AT, sheet.cells.height)):
         headers = [str(cell).strip() if cell is not None else "" for cell in sheet.cells.row(header_row)]
         if sum(bool(header) for header in headers) < 2:
             continue
         fit = recognise(headers, name)
         if isinstance(fit, Recognised):
             return _Table(sheet, header_row, headers, fit)
-        nearest = fit if nearest is None or fit.distance < nearest.distance else nearest
+        if nearest is None or fit.distance < nearest.fit.distance:
+            nearest = _Missed(header_row, fit)
     return nearest
 
 

@@ -21,6 +21,7 @@ import polars as pl
 import xlsxwriter
 from deliveries import CONTACT_HEADER, month_of_contacts, municipality_codes, write_population
 
+from etl.finding import Finding
 from etl.load import FileReport, check
 from etl.report import QUIET, rule_words
 from etl.template import EXAMPLE, ServiceRow, write_template
@@ -192,9 +193,11 @@ DEFECTS = [
     # --- the file as a whole
     Defect("Filen som helhed", "Filen er tom", "k.csv", lambda: b"", True, ("D1-empty",)),
     Defect("Filen som helhed", "Kun overskrifter, ingen rækker", "k.csv", text(CONTACT_HEADER), True, ("D1-empty",)),
-    Defect("Filen som helhed", "Ukendte kolonner", "k.csv", text("a;b;c", "1;2;3"), True, ("D2-unknown",)),
-    Defect("Filen som helhed", "En kolonne mangler", "k.csv", without_column("adiag"), True, ("D2-unknown",)),
-    Defect("Filen som helhed", "En kolonne har fået et andet navn", "k.csv", without_column("adiag", "diagnosekode_gl"), True, ("D2-unknown",)),
+    Defect("Filen som helhed", "Ukendte kolonner", "k.csv", text("a;b;c", "1;2;3"), True, ("D2-unknown",), (1, None)),
+    Defect("Filen som helhed", "Data uden overskrifter", "k.csv", lambda: b"\n".join(contacts()().splitlines()[1:]), True, ("D2-unknown",), (1, None)),
+    Defect("Filen som helhed", "Titler over overskrifterne", "k.csv", lambda: b"Kontakter 2024\n\n" + contacts()(), False, ("D3-above",), (2, None)),
+    Defect("Filen som helhed", "En kolonne mangler", "k.csv", without_column("adiag"), True, ("D2-unknown",), (1, None)),
+    Defect("Filen som helhed", "En kolonne har fået et andet navn", "k.csv", without_column("adiag", "diagnosekode_gl"), True, ("D2-unknown",), (1, None)),
     Defect("Filen som helhed", "En overskrift står to gange", "k.csv", lambda: contacts()().replace(b"lprindberetningssystem", b"alder", 1), True, ("D3-header",), (1, None)),
     Defect("Filen som helhed", "Klippet over midt i en linje", "k.csv", lambda: contacts()()[:-40], True, ("D5-cut",), (41, None)),
     Defect("Filen som helhed", "Klippet over midt i et bogstav", "folk1a.csv", lambda: "OMRÅDE;KØN;ALDER;TID;INDHOLD\n860;1;1;2024K1;æ".encode()[:-1], True, ("D5-cut",)),
@@ -293,6 +296,11 @@ def answered(defect: Defect) -> FileReport:
     return report
 
 
+def told_of(defect: Defect, report: FileReport) -> list[Finding]:
+    """What of that is about the defect, or calls for something to be done."""
+    return [finding for finding in report.findings if finding.rule not in QUIET or finding.rule in defect.rules]
+
+
 def page() -> str:
     """The answers as a page in Danish, for those who load."""
     lines = [HEAD]
@@ -305,14 +313,14 @@ def page() -> str:
 
 def _line(defect: Defect) -> str:
     report = answered(defect)
-    told = [finding for finding in report.findings if finding.rule not in QUIET]
-    first = told[0]
+    first = told_of(defect, report)[0]
     place = ", ".join(part for part in (f"række {first.row}" if first.row else "", first.column or "") if part)
     said = f"{f'{place}: ' if place else ''}{first.da}".replace("|", "\\|")
     if report.status == "refused":
         outcome = "afvist"
     else:
-        outcome = "rækken er holdt tilbage" if report.rows_quarantined else "indlæst med bemærkning"
+        remarked = "indlæst" if report.status == "accepted" else "indlæst med bemærkning"
+        outcome = "rækken er holdt tilbage" if report.rows_quarantined else remarked
     return f"| {defect.what} | {outcome} | `{first.rule}` {said} | {rule_words(first.rule)['da_do']} |"
 
 

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import pytest
-from defects import DEFECTS, Defect, answered, page
-
-from etl.report import QUIET
+from defects import DEFECTS, Defect, answered, page, told_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -13,7 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize("defect", DEFECTS, ids=[f"{defect.group}: {defect.what}" for defect in DEFECTS])
 def test_a_defect_is_met_as_a_careful_person_would(defect: Defect) -> None:
     report = answered(defect)
-    told = [finding for finding in report.findings if finding.rule not in QUIET]
+    told = told_of(defect, report)
     assert (report.status == "refused", tuple(sorted({f.rule for f in told}))) == (defect.is_refused, defect.rules), (
         told
     )

@@ -75,7 +75,13 @@ def test_a_new_month_is_a_new_period_and_not_late(data: Path) -> None:
     figures = load_more(data, lines, as_of=date(2024, 8, 1))
     july = figures.filter(pl.col("period") == "2024-07")
     assert july.height > 0
-    assert all("new_period" in reasons.split(";") for reasons in july["reasons"])
+    assert set(july["reasons"]) == {"new_period"}
+    assert not any("late" in reasons for reasons in figures["reasons"])
+    # a discharge in June is followed for 30 days now, and a stay may have become longer
+    assert {"new_month", "new_period"} >= set(figures.filter(pl.col("period") == "2024-06")["reasons"])
+    said = compare(*open_published(data), data / "build" / "history").in_words("da")
+    assert "60 kontakter i måneder, der ikke var leveret før" in said
+    assert "måneder, der var leveret før" not in said
 
 
 def test_another_population_moves_rates_and_no_counts(data: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import xlsxwriter
-from defects import CAPACITY, LPR2_HEADER, contacts, parquet, workbook, zipped
+from defects import CAPACITY, LPR2_HEADER, capacity, contacts, parquet, workbook, zipped
 from deliveries import (
     CONTACT_HEADER,
     contact_line,
@@ -570,6 +570,49 @@ def test_an_unknown_file_is_answered_with_what_it_lacks_and_what_is_strange(tmp_
     (tmp_path / "k.csv").write_text(text, encoding="utf-8")
     message = message_of(check_one(tmp_path / "k.csv"), "D2-unknown")
     assert "LPR_A" in message and "needs: adiag" in message and "not know: diagnosekode_gl" in message
+
+
+def test_titles_above_the_headers_are_passed_over_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    lines = month_of_contacts(1, 30)
+    write_contacts(tmp_path / "plain.csv", lines)
+    plain = (tmp_path / "plain.csv").read_text(encoding="utf-8")
+    (tmp_path / "titled.csv").write_text(
+        "Kontakter, januar 2024\n\n" + plain.replace(";75;", ";175;", 1), encoding="utf-8"
+    )
+    assert land_one(tmp_path / "titled.csv")[1].height == len(lines)
+    report = check_one(tmp_path / "titled.csv")
+    assert report.rows_in == len(lines)
+    assert [(f.rule, f.row) for f in report.findings if f.rule in ("D3-above", "C2-age")] == [
+        ("D3-above", 2),
+        ("C2-age", 4),
+    ]
+
+
+def test_headers_below_rows_of_another_table_are_no_headers(tmp_path: Path) -> None:
+    """What stands above them would be lost."""
+    write_contacts(tmp_path / "k.csv", month_of_contacts(1, 3))
+    text = (tmp_path / "k.csv").read_text(encoding="utf-8")
+    (tmp_path / "k.csv").write_text("a;b;c\n1;2;3\n" + text, encoding="utf-8")
+    assert check_one(tmp_path / "k.csv").status == "refused"
+
+
+def test_what_was_read_as_headers_is_told_but_not_data_that_stand_there(tmp_path: Path) -> None:
+    (tmp_path / "k.csv").write_text("Titel;Afdeling;Sted\nx;y;z\n", encoding="utf-8")
+    assert "Read as headers: Titel, Afdeling, Sted" in message_of(check_one(tmp_path / "k.csv"), "D2-unknown")
+    (tmp_path / "k.csv").write_text(
+        "0101500001;2024-01-01 10:00;ALCA00\n0101500002;2024-01-02 10:00;ALCA00\n", encoding="utf-8"
+    )
+    message = message_of(check_one(tmp_path / "k.csv"), "D2-unknown")
+    assert "no headers" in message and "0101500001" not in message
+
+
+def test_a_workbook_that_is_refused_still_tells_which_sheets_are_hidden(tmp_path: Path) -> None:
+    file = workbook(
+        ("Forside", [["Navn", "Afdeling"], ["x", "y"]]), ("Data", [CAPACITY, *capacity()]), hidden=("Data",)
+    )()
+    (tmp_path / "k.xlsx").write_bytes(file)
+    report = check_one(tmp_path / "k.xlsx")
+    assert report.status == "refused" and {finding.rule for finding in report.findings} >= {"D2-unknown", "D8-hidden"}
 
 
 def test_lost_zeros_come_back_and_modulus_11_is_not_asked(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_a_copy_without_keys_says_what_is_missing(lived_in, tmp_path) -> None:
         load([next_month(tmp_path)], tmp_path / "lost", protection=UNPROTECTED)
 
 
+def test_keys_are_also_taken_from_a_whole_copy(lived_in, tmp_path) -> None:
+    backup(lived_in, tmp_path / "copy.tar", tmp_path / "keys.tar")
+    backup(lived_in, tmp_path / "whole.tar")
+    assert restore(tmp_path / "copy.tar", tmp_path / "new", tmp_path / "whole.tar").has_keys
+    assert contents(tmp_path / "new") == contents(lived_in)
+    with pytest.raises(BackupProblem, match="copy.tar: the keys are not in the copy"):
+        restore(tmp_path / "copy.tar", tmp_path / "other", tmp_path / "copy.tar")
+    assert contents(tmp_path / "other") == {}
+
+
 def test_nothing_is_overwritten(lived_in, tmp_path) -> None:
     (tmp_path / "copy.tar").write_text("a file of somebody")
     with pytest.raises(BackupProblem, match="not overwritten"):
