@@ -84,7 +84,7 @@ def test_keys_are_also_taken_from_a_whole_copy(lived_in, tmp_path) -> None:
     backup(lived_in, tmp_path / "whole.tar")
     assert restore(tmp_path / "copy.tar", tmp_path / "new", tmp_path / "whole.tar").has_keys
     assert contents(tmp_path / "new") == contents(lived_in)
-    with pytest.raises(BackupProblem, match="copy.tar: the keys are not in the copy"):
+    with pytest.raises(BackupProblem, match=r"copy\.tar: the keys are not in the copy"):
         restore(tmp_path / "copy.tar", tmp_path / "other", tmp_path / "copy.tar")
     assert contents(tmp_path / "other") == {}
 
