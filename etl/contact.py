@@ -343,7 +343,12 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
 def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
     """The numbers in order, each once. NumPy's `unique` does the same by hashing, which takes ten times as long."""
     numbers = np.sort(numbers)
-    return numbers[np.r_[np.ones(min(numbers.size, 1), dtype=bool), numbers[1:] != numbers[:-1]]]
+    return numbers[first_of_each(numbers)]
+
+
+def first_of_each(numbers: NDArray[Any]) -> NDArray[np.int64]:
+    """Where each number stands first; `numbers` are in order."""
+    return np.flatnonzero(np.r_[np.ones(min(numbers.size, 1), dtype=bool), numbers[1:] != numbers[:-1]])
 
 
 def told_twice(ids: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ from etl.contact import (
     Run,
     Wanted,
     distinct,
+    first_of_each,
     in_order_of_persons,
     is_among,
     told_twice,
@@ -225,7 +226,7 @@ class Recount:
         since = np.r_[self._new["start_minute"], self._in_time["start_minute"], np.zeros(self._tied.size, np.int32)]
         order = in_order_of_persons(person)
         person, since = person[order], since[order]
-        first = np.flatnonzero(np.r_[np.ones(min(person.size, 1), dtype=bool), person[1:] != person[:-1]])
+        first = first_of_each(person)
         wanted, since = Wanted(person[first]), np.minimum.reduceat(since, first) if first.size else since
         values = rule_values()
         apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
@@ -270,11 +271,10 @@ def _told_of_several(
 def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int32]) -> NDArray[np.int32]:
     """The latest end of all that share an id, one entry an end."""
     order = np.argsort(ids)
-    is_first = np.r_[np.ones(min(ids.size, 1), dtype=bool), ids[order][1:] != ids[order][:-1]]
+    first = first_of_each(ids[order])
     last = np.empty_like(end)
     if ids.size:
-        of_each = np.maximum.reduceat(end[order], np.flatnonzero(is_first))
-        last[order] = of_each[np.cumsum(is_first) - 1]
+        last[order] = np.repeat(np.maximum.reduceat(end[order], first), np.diff(np.r_[first, ids.size]))
     return last
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from etl.contact import NOTHING, Columns, in_order_of_persons, is_among
+from etl.contact import NOTHING, Columns, first_of_each, in_order_of_persons, is_among
 
 _LOW = 32  # bits of the lower of two numbers that are packed into one: 2^32 minutes are 8,000 years
 _LOW_BITS = (1 << _LOW) - 1
@@ -129,7 +129,7 @@ def _longest_diagnosis(
     key = (stay << _LOW) + diagnosis[contact]
     order = np.argsort(key, kind="stable")
     key, contact, stay = key[order], contact[order], stay[order]
-    begins = np.flatnonzero(np.r_[np.ones(min(key.size, 1), dtype=bool), key[1:] != key[:-1]])
+    begins = first_of_each(key)
     if not begins.size:
         return chosen
     minutes = np.add.reduceat(end[contact] - start[contact], begins)

@@ -27,6 +27,7 @@ from etl.contact import (
     HistoryProblem,
     Reports,
     Run,
+    first_of_each,
     in_order_of_persons,
     landed_reports,
     starts_by_day,
@@ -128,6 +129,14 @@ class Warehouse:
         """Rows of a query over the working tables (for audits, release tables and tests)."""
         return self._connection.sql(sql).pl()
 
+    def query_in_parallel(self, sql: str) -> pl.DataFrame:
+        """Rows of a query over all contacts, by all processors."""
+        self._connection.execute("reset threads")
+        try:
+            return self.query(sql)
+        finally:
+            self._connection.execute("set threads = 1")
+
     def run(self, *names: str) -> None:
         """Run SQL files of `sql/`, in the given order."""
         for name in names:
@@ -170,7 +179,8 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
     spill = Path(tempfile.mkdtemp(prefix=".spill-", dir=history))
     connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)})
     try:
-        connection.execute("set enable_progress_bar = false; set preserve_insertion_order = true")
+        # deliveries are small: a second thread would cost more than it helps
+        connection.execute("set enable_progress_bar = false; set preserve_insertion_order = true; set threads = 1")
         files = landed_files(history)
         refuse_damaged(files, history)
         number_of = _make_views(connection, history, files)
@@ -225,7 +235,7 @@ def _first_deaths(warehouse: Warehouse) -> tuple[NDArray[np.uint64], NDArray[np.
     person, day = told_of["person"].to_numpy(), told_of["death_date"].to_physical().to_numpy().astype(np.int64)
     order = in_order_of_persons(person)
     person, minute = person[order], (day[order] - EPOCH_DAY) * 1440
-    first = np.flatnonzero(np.r_[np.ones(min(person.size, 1), dtype=bool), person[1:] != person[:-1]])
+    first = first_of_each(person)
     return person[first], np.minimum.reduceat(minute, first) if first.size else minute
 
 
@@ -238,7 +248,7 @@ def _look_up(warehouse: Warehouse, reports: Reports, is_true: NDArray[np.bool_])
         at = lacking[is_true[lacking]]
         asked = reports.at(at, ("contact_id", "person", "start_minute"))
         warehouse.table("asked_report", pl.DataFrame({"at": at, **asked}))
-        found = warehouse.query((SQL / f"11_{name}.sql").read_text(encoding="utf-8")).sort("at")
+        found = warehouse.query_in_parallel((SQL / f"11_{name}.sql").read_text(encoding="utf-8")).sort("at")
         reports = reports.filled(name, found["at"].to_numpy(), found[name].to_list())
     return reports
 

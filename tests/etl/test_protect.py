@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from etl import margins, protect
 from etl.accuracy import Accuracy, measured, rounded_up
+from etl.balance import Margins, months_to_balance
 from etl.protect import (
     ROUNDED,
     UNPROTECTED,
@@ -210,6 +211,24 @@ def test_what_did_not_change_is_published_the_same_and_what_grew_never_smaller()
             )
             assert (grown[f"{name}_published"] <= grown[f"{name}_published_after"]).all()
         true, before = newer, after
+
+
+def test_months_with_nothing_to_choose_are_left_as_looking_at_them_would_leave_them(monkeypatch) -> None:
+    true = true_cube(9, months=40)
+    newest = true["month"].max()
+    _, memory = protect_cube(true.filter(pl.col("month") < newest), ROUNDED, KEY)
+    laid_out: list[int] = []
+
+    def all_months(month: np.ndarray, margins: Margins) -> np.ndarray:
+        laid_out.append(int(months_to_balance(month, margins).sum()))
+        return np.ones(margins.period.shape[1], bool)
+
+    cube, some = protect_cube(true, ROUNDED, KEY, memory)
+    monkeypatch.setattr(protect, "months_to_balance", all_months)
+    whole, everything = protect_cube(true, ROUNDED, KEY, memory)
+    assert cube.equals(whole)
+    assert all((some.families[name].left == everything.families[name].left).all() for name in some.families)
+    assert laid_out and max(laid_out) < 20  # of forty: those of the newest month's year, and of the one from July
 
 
 def test_a_cell_keeps_one_threshold_however_often_it_changes() -> None:
