@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from typing import Any
 
 import xlsxwriter
@@ -323,7 +323,7 @@ def _funnel(numbers: Funnel, names: dict[str, str], words: Words, add: Add) -> C
         if entry in named:
             _label(drawn[kinds.index(entry.kind)].points[at], entry.name)
     _axes(chart, numbers.axis, numbers.digits)
-    _span(chart, [number for line in lines for number in line.values if number is not None])
+    _span(chart, [max(number, 0.0) for line in lines for number in line.values if number is not None])
     size = chart.category_axis
     size.has_title = True
     _title(size, numbers.size_axis)
@@ -364,7 +364,8 @@ def _drawn(
     _write_sheet(chart, names, columns, numbers.digits)
     _axes(chart, "" if isinstance(numbers, Curves) else numbers.axis, numbers.digits)
     is_upright = kind == XL_CHART_TYPE.LINE_MARKERS
-    _span(chart, [*_ends(lines), *([] if is_upright else [0.0])])
+    lowest = 0.0 if isinstance(numbers, Months) else -inf  # limits below zero limit nothing
+    _span(chart, [*(max(end, lowest) for end in _ends(lines)), *([] if is_upright else [0.0])])
     _legend(chart)
     return chart
 

@@ -604,6 +604,13 @@ def test_each_phase_of_a_process_is_a_line_of_its_own_and_in_the_legend_once() -
     assert len(left_out) == 3  # the second phase of level and both limits
 
 
+def test_a_process_whose_limits_reach_below_zero_begins_at_zero() -> None:
+    months = months_of(date(2024, 1, 1), 6)
+    entries = [MonthEntry(month, 1.0 + at, 3.0, -4.0, 10.0, None, "none", False) for at, month in enumerate(months)]
+    axis = drawn(Months(tuple(entries), "", 1)).value_axis
+    assert (axis.minimum_scale, axis.maximum_scale) == (0.0, 10.0)
+
+
 def test_signals_and_provisional_months_look_like_it() -> None:
     months = months_of(date(2024, 1, 1), 4)
     signals = ["none", "improvement", "none", "none"]
