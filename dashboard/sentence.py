@@ -191,7 +191,19 @@ def overview(
         words("overview.finding", verdict=capitalised(verdict), names=words.listing(list(names)))
         for verdict, names in findings.items()
     ]
-    return " ".join([first, *told])
+    only = [words("overview.only_some", judged=count, count=of)] if judged < total else []
+    return " ".join([first, *told, *only])
+
+
+def counterweights(alarms: Sequence[str], judged: int, total: int, words: Words) -> str:
+    """Return what counterweights tell: names of those that got worse, else how far it is known that none did."""
+    if alarms:
+        return words("depth.alarms", names=words.listing(alarms))
+    if not judged:
+        return words("depth.no_alarms_known")
+    if judged < total:
+        return words("depth.no_alarms_some", judged=words.count(judged), count=words.count(total))
+    return words("depth.no_alarms")
 
 
 def capitalised(text: str) -> str:

@@ -47,13 +47,13 @@ RUN_VARIANCE = 0.4
 """Error variance of a sum that is balanced by itself, in base²: measured, and held by tests/kpis/test_protection.py."""
 PROTECTED_DA = (
     "Antal hændelser er afrundet til hele {base}’ere efter hemmelige grænser, så små tal ikke kan læses nøjagtigt. "
-    "Akutte indlæggelser på et år er for en kommune i gennemsnit højst {municipality_year_mean} ved siden af og "
-    "aldrig over {municipality_year_max}; for hele landet højst {country_year_per_cent} %."
+    "En kommunes akutte indlæggelser på et år er i gennemsnit højst {municipality_year_mean} for mange eller for få, "
+    "og aldrig mere end {municipality_year_max}; hele landets højst {country_year_per_cent} %."
 )
 PROTECTED_EN = (
-    "Counts of events are rounded to base {base} by secret thresholds, so that small ones cannot be read exactly. "
-    "Acute admissions of a year are off by at most {municipality_year_mean} on average for a municipality and "
-    "never by more than {municipality_year_max}; for the whole country by at most {country_year_per_cent} %."
+    "Counts of events are rounded to multiples of {base} by secret thresholds, so that small ones cannot be read "
+    "exactly. A municipality's acute admissions of a year are on average at most {municipality_year_mean} too many "
+    "or too few, and never more than {municipality_year_max}; the country's at most {country_year_per_cent} %."
 )
 UNPROTECTED_DA = "Ubeskyttet: må ikke vises uden for den sikre side."
 UNPROTECTED_EN = "Unprotected: not to be shown outside the secure side."

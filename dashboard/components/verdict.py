@@ -10,6 +10,7 @@ from kpis.verdict import BY_ID, REASONS
 CALM = ("as_expected", "no_signal")
 SILENT = ("cannot_tell", "not_assessed")
 CHANGES = ("improving", "worsening", "rising", "falling")
+BEHIND = ("perhaps_behind", "behind")
 
 _REASONS = {reason.id: reason for reason in REASONS}
 

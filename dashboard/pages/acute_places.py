@@ -14,7 +14,7 @@ from dashboard.components.drawing import drawing_block
 from dashboard.components.figure import links_to_files
 from dashboard.components.svg import Svg
 from dashboard.components.table import Row, data_table
-from dashboard.components.verdict import SILENT, reason_text, verdict_mark
+from dashboard.components.verdict import CHANGES, SILENT, reason_text, verdict_mark
 from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.figures.sparkline import sparkline
@@ -281,6 +281,8 @@ def _sentence(scope: Scope) -> str:
     for name in ("acute_place_capacity", "acute_place_occupancy", "acute_place_admitted_30"):
         indicator = load_indicators()[name]
         row = area_estimate(scope.release, name, scope.area, scope.selection.map, scope.period, True)
+        if row["status"] == "not_relevant":
+            return words("acute_places.none", area=sentence.capitalised(scope.name))
         if row["value"] is None:
             status = sentence.value_text(row, 0, words)
             return words("acute_places.no_figures", area=sentence.capitalised(scope.name), status=status)
@@ -304,7 +306,7 @@ def _line(scope: Scope, indicator: Indicator) -> Row:
     )
     peers = level_estimates(release, indicator.id, scope.area.level, selection.map, scope.period, True)
     digits = sentence.digits_of(peers.iter_rows(named=True))
-    judged = area_process(release, indicator.id, scope.area).judged
+    judged = change = area_process(release, indicator.id, scope.area).judged
     if not scope.is_country:
         verdicts = level_verdicts(release, indicator.id, scope.area.level, selection.map, scope.period, True)
         against = verdicts.get(scope.area.code, NOT_ASSESSED)
@@ -316,7 +318,13 @@ def _line(scope: Scope, indicator: Indicator) -> Row:
         cells.append(sentence.value_text(whole, digits, words))
     says_why = judged.reason and own["value"] is not None  # else the value's own words say it
     reason = html.Span(reason_text(judged.reason, words), className="verdict-note") if says_why else None
-    cells += [html.Div([verdict_mark(judged.verdict, words), reason]), _spark(scope, indicator)]
+    is_changing = change.verdict in CHANGES and change is not judged
+    marks = [verdict_mark(judged.verdict, words), *([verdict_mark(change.verdict, words)] if is_changing else [])]
+    is_relevant = own["status"] != "not_relevant"
+    cells += [
+        html.Div([*marks, reason], className="marks"),
+        _spark(scope, indicator) if is_relevant else words("depth.no_limit"),
+    ]
     return Row([html.A(texts.short_name, href=depth.to_url()), html.Span(texts.unit, className="unit")], cells)
 
 

@@ -31,6 +31,7 @@ from kpis.potential import REFERENCES, money_words
 from kpis.potential import words as potential_words
 from kpis.release import Release
 
+_MOST_NAMED = 3  # in the conclusion
 _AREA_LEVELS = ("municipality", "kkr", "region", "health_council", "cluster", "country")
 
 
@@ -78,7 +79,7 @@ def page(selection: Selection, release: Release) -> Body:
                 [
                     html.P([period_text(scope.period, words), on_map(selection, words)], className="eyebrow"),
                     html.H1(title, tabIndex=-1),
-                    html.P(_conclusion(scope, total, admissions), className="conclusion"),
+                    html.P(_conclusion(scope, total, admissions, beside), className="conclusion"),
                     _controls(scope),
                 ],
                 className="page-head",
@@ -161,21 +162,16 @@ def _controls(scope: _Scope) -> html.Div:
     )
 
 
-def _conclusion(scope: _Scope, total: _Line | None, admissions: Sequence[_Line]) -> str:
+def _conclusion(scope: _Scope, total: _Line | None, admissions: Sequence[_Line], beside: Sequence[_Line]) -> str:
     words = scope.words
     line = total or next((item for item in admissions if item.indicator and item.indicator.headline), admissions[0])
     if line.row["status"] != "ok":
         reasons = [potential_words("reason", reason, words.lang) for reason in line.row["reason"].split(";")]
         return " ".join(dict.fromkeys(reasons))
     if line.row["potential"] < 0.5:
-        if line is total and (parts := _with_potential(admissions)):
-            return words(
-                "potential.none_together",
-                area=sentence.area_name(scope.area, words),
-                reference=scope.reference,
-                number=words.number(len(parts)),
-                name=_largest(parts).name,
-            )
+        if line is total and _with_potential([*admissions, *beside]):
+            area, alone = sentence.area_name(scope.area, words), _alone([*admissions, *beside], words)
+            return words("potential.none_together", area=area, reference=scope.reference, alone=alone)
         return words("potential.none", area=scope.name, reference=scope.reference, what=_what(line, words))
     told = words(
         "potential.some",
@@ -189,6 +185,22 @@ def _conclusion(scope: _Scope, total: _Line | None, admissions: Sequence[_Line])
     if scope.selection.capture < 100:
         told = f"{words('potential.captured', share=scope.selection.capture)} {told}"
     return told
+
+
+def _alone(lines: Sequence[_Line], words: Words) -> str:
+    """Tell which indicators have a potential of their own that is not chance alone, the largest first."""
+    sure = [line for line in _with_potential(lines) if sentence.amounts(*_limits(line.row))[1] > 0]
+    if not sure:
+        return words("potential.alone_none")
+    largest_first = sorted(sure, key=lambda line: -line.row["potential"])
+    amounts = [
+        words("potential.alone_amount", name=line.name, amount=_amount(line.row, words)) for line in largest_first
+    ]
+    return words("potential.alone", names=words.listing(amounts[:_MOST_NAMED]))
+
+
+def _limits(row: Estimate) -> tuple[float, float, float]:
+    return row["potential"], row["lower"], row["upper"]
 
 
 def _with_potential(lines: Sequence[_Line]) -> list[_Line]:
@@ -211,6 +223,8 @@ def _amount(row: Estimate, words: Words, column: str = "potential", low: str = "
     if row[column] is None:
         return words("potential.no_days")
     value, lower, upper = sentence.amounts(row[column], row[low], row[high])
+    if not upper:
+        return words("overview.potential_none")
     return words("value.with_interval", value=words.number(value), interval=words.interval(lower, upper))
 
 
@@ -227,7 +241,9 @@ def _admissions(scope: _Scope, lines: Sequence[_Line], total: _Line | None, left
     found = _with_potential(lines)
     if found:
         largest = _largest(found)
-        text = words("potential.largest", name=largest.name, amount=_amount(largest.row, words))
+        is_sure = sentence.amounts(*_limits(largest.row))[1] > 0
+        key = "potential.largest" if is_sure else "potential.largest_unsure"
+        text = words(key, name=largest.name, amount=_amount(largest.row, words))
     else:
         text = words("potential.no_line", area=scope.name, reference=scope.reference)
     marks = [

@@ -6,6 +6,7 @@ The country is the random one. In four municipalities the preventable admissions
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from dashboard.effect.reports import effect_of, method_rows, month_rows
 from dashboard.guard.access import User
 from dashboard.own_folder import place_of
 from dashboard.pages.effect.form import SEEN, fingerprint, problem_text
+from dashboard.pages.effect.plan import lock_line
 from dashboard.pages.effect.told import change_text, fewer_text, sentence_of
 from dashboard.selection import catalogue, exact_area
 from dashboard.view import draw, show
@@ -126,6 +128,21 @@ def test_an_effect_that_is_there_is_told_with_its_interval(data, release) -> Non
     assert f"ligger {below} % under det, der var at vente uden indsatsen ({limits[0]} til {limits[1]} %)" in conclusion(
         content
     )
+
+
+def test_methods_that_do_not_agree_are_told_with_the_verdict(data, release) -> None:
+    report = effect_of(release, plan_of(data, THERE))
+    assert "Metoderne er ikke enige" not in sentence_of(report, DA)
+    rising = tuple(
+        replace(one, ratio=Range(1.02, 0.9, 1.1)) if one.method == "series" else one for one in report.methods
+    )
+    assert "Metoderne er ikke enige: to af tre peger på et fald." in sentence_of(replace(report, methods=rising), DA)
+
+
+def test_a_lock_is_held_against_the_start_that_was_locked() -> None:
+    plan = lock(Plan("a", "A", ("0787",), date(2025, 4, 1), ID), datetime(2025, 3, 1, 9, 0))
+    moved = replace(plan, start=date(2025, 5, 1))
+    assert lock_line(moved, DA) == "Planen blev låst 1. marts 2025, én måned før starten. Ændret siden: første dag."
 
 
 @pytest.mark.parametrize("plan_id", [NOT_THERE, TOO_SMALL, f"{TOO_NEW}-bil"])
@@ -470,7 +487,7 @@ def test_a_locked_plan_stays_and_every_change_is_shown(own, form) -> None:
     plan = plan_of(own, "akutteam-i-thy")
     assert plan.is_intact and plan.locked == locked.locked and plan.locked_on == locked.locked_on
     content = shown(own, "/effekt/akutteam-i-thy").content
-    assert "Den er ændret siden." in text_of(content)
+    assert "Ændret siden: forventet ændring i procent og målindikator." in text_of(content)
     assert table_rows(content, "afvigelser fra den låste plan") == {
         "Målindikator": ["Forebyggelige indlæggelser 65+", "Hoftebrud 65+"],
         "Forventet ændring i procent": ["−10 %", "−2 %"],

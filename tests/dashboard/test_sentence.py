@@ -88,6 +88,10 @@ def test_overview_gathers_what_stands_out_by_verdict() -> None:
     assert told({"bedre end ventet": ["Hoftebrud"]}) == (
         "Én af fire hovedindikatorer skiller sig ud i Hjørring. Bedre end ventet: Hoftebrud."
     )
+    assert told({"klart bedre end ventet": ["Hoftebrud"]}, judged=1) == (
+        "Én af fire hovedindikatorer skiller sig ud i Hjørring. Klart bedre end ventet: Hoftebrud. "
+        "Kun én af de fire kan vurderes."
+    )
     assert told({"dårligere end ventet": ["KOL", "Hoftebrud"], "bedre end ventet": ["Genindlæggelser"]}) == (
         "Tre af fire hovedindikatorer skiller sig ud i Hjørring. "
         "Dårligere end ventet: KOL og Hoftebrud. Bedre end ventet: Genindlæggelser."
@@ -95,3 +99,12 @@ def test_overview_gathers_what_stands_out_by_verdict() -> None:
     assert sentence.overview("hele landet", {}, 4, 4, "2025", True, DA) == (
         "Hele landet: ingen tegn på ændring i nogen af de fire hovedindikatorer."
     )
+
+
+def test_counterweights_that_cannot_be_judged_are_not_said_to_be_well() -> None:
+    assert sentence.counterweights([], 2, 2, DA) == (
+        "Ingen af modvægtene er dårligere end ventet eller bliver dårligere."
+    )
+    assert sentence.counterweights([], 1, 2, DA).startswith("Af modvægtene kan én af to vurderes;")
+    assert sentence.counterweights([], 0, 2, DA) == "Ingen af modvægtene kan vurderes."
+    assert sentence.counterweights(["Liggetid"], 1, 2, DA) == "Se efter: Liggetid."

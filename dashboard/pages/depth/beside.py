@@ -8,7 +8,7 @@ from dash import html
 from dashboard import sentence
 from dashboard.components.drawing import drawing_block
 from dashboard.components.table import Row, data_table
-from dashboard.components.verdict import CHANGES, reason_text, verdict_mark
+from dashboard.components.verdict import CHANGES, SILENT, reason_text, verdict_mark
 from dashboard.figures.numbers import of_marks
 from dashboard.figures.rows import Mark, rows, rows_key
 from dashboard.pages.depth.scope import DepthScope, actions, scope_of
@@ -103,13 +103,14 @@ def counterweights(scope: DepthScope) -> list[Any]:
     words, selection = scope.words, scope.selection
     if not scope.indicator.counterweights:
         return []
-    table_rows, alarms = [], []
+    table_rows, alarms, judged = [], [], 0
     for other in (load_indicators()[name] for name in scope.indicator.counterweights):
         shown = scope_of(replace(selection, indicator=other.id), scope.release, words)
         change = area_process(scope.release, other.id, scope.area).judged
         name = shown.texts.short_name
         if shown.judged.verdict in ("worse", "much_worse", "worsening") or change.verdict == "worsening":
             alarms.append(name)
+        judged += shown.judged.verdict not in SILENT or change.verdict in CHANGES
         marks = [verdict_mark(shown.judged.verdict, words)] + (
             [verdict_mark(change.verdict, words)] if change.verdict in CHANGES and not scope.is_country else []
         )
@@ -128,7 +129,7 @@ def counterweights(scope: DepthScope) -> list[Any]:
                 ],
             )
         )
-    text = words("depth.alarms", names=words.listing(alarms)) if alarms else words("depth.no_alarms")
+    text = sentence.counterweights(alarms, judged, len(table_rows), words)
     columns = ["indicator", "value_interval", *([] if scope.is_country else ["country"]), "verdict"]
     numeric = (0,) if scope.is_country else (0, 1)
     caption = words("depth.counterweights_caption", name=scope.texts.short_name, area=scope.name)

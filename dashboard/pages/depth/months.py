@@ -203,6 +203,8 @@ def _worth(scope: DepthScope) -> list[html.Li]:
     if row["status"] != "ok":
         return []
     value, lower, upper = sentence.amounts(row["potential"], row["lower"], row["upper"])
+    if not upper:
+        return []
     key = "depth.worth_more" if scope.indicator.better == "higher" else "depth.worth_fewer"
     text = words(
         key if value > 0 else "depth.worth_nothing",

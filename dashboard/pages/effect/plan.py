@@ -17,17 +17,18 @@ _INDICATORS = ("indicator", "counterweight", "negative_control")
 
 
 def lock_line(plan: Plan, words: Words) -> str:
-    """Return in one line whether the plan was locked before the start, after it, or not at all."""
+    """Return in one line whether the plan was locked before the start as it was then, and what was changed since."""
     if plan.locked_on is None:
         return words("effect.not_locked")
-    months = months_between(plan.locked_on.date(), plan.start)
-    if plan.locked_on.date() <= plan.start:
+    start = (plan.locked or plan).start
+    months = months_between(plan.locked_on.date(), start)
+    if plan.locked_on.date() <= start:
         key = "effect.locked_before" if months > 0 else "effect.locked_just_before"
     else:
         key = "effect.locked_after"
     told = words(key, day=words.day(plan.locked_on), months=_months(abs(months), words))
-    changed = _deviations(plan, words)
-    return f"{told} {words('effect.is_changed')}" if changed else told
+    fields = words.listing([str(one.head).lower() for one in _deviations(plan, words)])
+    return f"{told} {words('effect.is_changed', fields=fields)}" if fields else told
 
 
 def plan_section(plan: Plan, words: Words) -> html.Section:

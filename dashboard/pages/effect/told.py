@@ -1,5 +1,6 @@
 """What is said of an intervention, in the same words on the list and on its own page."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, TypeGuard
 
@@ -7,7 +8,7 @@ from dashboard.effect.plans import municipality_names
 from dashboard.figures.forest import signed
 from dashboard.sentence import amounts
 from dashboard.words import Words
-from kpis.effect_report import EffectReport, Range, Refusal
+from kpis.effect_report import EffectReport, MethodResult, Range, Refusal
 from kpis.indicator import find_indicator
 from kpis.intervention import Plan
 
@@ -89,7 +90,30 @@ def sentence_of(report: EffectReport, words: Words) -> str:
         told += [words(f"effect.reason_{reason}") for reason in report.reasons if reason != "interval"]
     if report.verdict == "cannot_tell" and _is_excluded(report.plan.expected_effect, report.ratio):
         told.append(words("effect.plan_excluded", expected=signed(percent(report.plan.expected_effect), 0, words)))
+    if report.verdict != "cannot_tell" and not do_methods_agree(report.methods):
+        told.append(f"{methods_text(report.methods, words)}.")
     return " ".join(told)
+
+
+def do_methods_agree(methods: Sequence[MethodResult]) -> bool:
+    """Return whether all methods point the same way; the naive one is not asked."""
+    return _below(methods) in (0, len(_judged(methods)))
+
+
+def methods_text(methods: Sequence[MethodResult], words: Words) -> str:
+    """Return whether the methods point the same way, and else how many see a fall."""
+    count, below = len(_judged(methods)), _below(methods)
+    key = "effect.methods_agree" if do_methods_agree(methods) else "effect.methods_differ"
+    side = words("effect.below" if below else "effect.above")
+    return words(key, count=words.count(count), below=words.count(below), side=side)
+
+
+def _judged(methods: Sequence[MethodResult]) -> list[float]:
+    return [one.ratio.value for one in methods if one.ratio is not None and one.method != "before_after"]
+
+
+def _below(methods: Sequence[MethodResult]) -> int:
+    return sum(ratio < 1 for ratio in _judged(methods))
 
 
 def _is_excluded(expected: float | None, ratio: Range) -> TypeGuard[float]:

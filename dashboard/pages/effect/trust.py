@@ -11,7 +11,14 @@ from dashboard.figures.forest import Finding, forest, forest_key, signed
 from dashboard.figures.placebos import placebos, placebos_key
 from dashboard.pages.effect.plan import plan_section
 from dashboard.pages.effect.scope import EffectScope, file_links
-from dashboard.pages.effect.told import change_digits, change_text, method_refusal_text, percent, refusal_text
+from dashboard.pages.effect.told import (
+    change_digits,
+    change_text,
+    method_refusal_text,
+    methods_text,
+    percent,
+    refusal_text,
+)
 from dashboard.sentence import capitalised
 from dashboard.words import Words
 from kpis.effect_report import Donor, MethodResult, Side
@@ -130,7 +137,7 @@ def _methods(scope: EffectScope) -> list[Any]:
         return []
     findings = [_finding(one, words) for one in methods]
     expected = None if plan.expected_effect is None else percent(plan.expected_effect)
-    text = _methods_sentence(methods, words)
+    text = capitalised(methods_text(methods, words))
     label = words("effect.methods_label", sentence=text)
     legend = [("own", "effect.legend_main"), ("other", "effect.legend_second"), ("naive", "effect.legend_naive")]
     legend += [("plan", "effect.legend_plan")] if expected is not None else []
@@ -161,14 +168,6 @@ def _finding(one: MethodResult, words: Words) -> Finding:
         return Finding(name, None, None, None, words("effect.refused"), is_naive=is_naive)
     value, lower, upper = (percent(edge) for edge in one.ratio)
     return Finding(name, value, lower, upper, change_text(one.ratio, words), one.method == "controls", is_naive)
-
-
-def _methods_sentence(methods: tuple[MethodResult, ...], words: Words) -> str:
-    judged = [one for one in methods if one.ratio is not None and one.method != "before_after"]
-    below = sum(1 for one in judged if one.ratio is not None and one.ratio.value < 1)
-    key = "effect.methods_agree" if below in (0, len(judged)) else "effect.methods_differ"
-    side = words("effect.below" if below else "effect.above")
-    return capitalised(words(key, count=words.count(len(judged)), below=words.count(below), side=side))
 
 
 def _method_table(methods: tuple[MethodResult, ...], words: Words) -> html.Div:

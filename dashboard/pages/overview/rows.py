@@ -7,12 +7,12 @@ from dash import html
 from dashboard import sentence
 from dashboard.components.attributes import aria
 from dashboard.components.svg import Svg
-from dashboard.components.verdict import CHANGES, reason_text, verdict_mark, verdict_text
+from dashboard.components.verdict import BEHIND, CHANGES, reason_text, verdict_mark, verdict_text
 from dashboard.figures.sparkline import SIGNALS, sparkline, sparkline_key
 from dashboard.figures.strip import Benchmarks, strip, strip_key
 from dashboard.pages.overview.scope import Line, OverviewScope, process_of
 from dashboard.potentials import level_potentials
-from dashboard.readings import best_fifth, goal_level
+from dashboard.readings import best_fifth, goal_level, goal_progress, goals_of
 from kpis.indicator import FOCUS_AREAS
 from kpis.potential import words as potential_words
 
@@ -66,7 +66,9 @@ def _row(line: Line, scope: OverviewScope, is_first: bool) -> html.Tr:
             html.Strong(sentence.value_text(line.own, line.own_digits, words)),
             f" ({interval})" if interval else "",
         ]
-    unit = html.Span(line.texts.unit, className="unit")
+    # the sentence above counts these only
+    is_counted = words("overview.is_headline", unit=line.texts.unit) if line.indicator.headline else line.texts.unit
+    unit = html.Span(is_counted, className="unit")
     return html.Tr(
         [
             html.Th([*eyebrow, name, unit], scope="row", role="rowheader"),
@@ -166,6 +168,11 @@ def _verdict(line: Line, scope: OverviewScope) -> list[Any]:
         month = words.short_month(process.since)
         told = words("verdict.since", change=verdict_text(process.judged.verdict, words), month=month)
         parts.append(html.Span(told, className="verdict-note"))
+    for goal in goals_of(scope.release, line.indicator.id, scope.area)[:1]:  # the nearest
+        standing = goal_progress(scope.release)[goal.goal_id]["verdict"]
+        if standing in BEHIND:
+            told = words("verdict.goal", standing=verdict_text(standing, words))
+            parts.append(html.Span(told, className="verdict-note"))
     return parts
 
 
@@ -183,10 +190,20 @@ def _potential(line: Line, scope: OverviewScope) -> list[Any]:
         return [html.Span(words("overview.potential_none"), className="quiet")]
     direction = "fewer" if line.indicator.better == "lower" else "more"
     value, lower, upper = sentence.amounts(found["potential"], found["lower"], found["upper"])
+    if not lower and (line.verdict.verdict == "not_assessed" or _is_at_best_fifth(line, scope)):
+        return [html.Span(words("overview.potential_unseen"), className="quiet")]
     if not value:
         return [html.Span(words(f"overview.up_to_{direction}", amount=words.number(upper)), className="quiet")]
     told = words(f"overview.{direction}_of", amount=words.number(value))
     return [html.Strong(told), html.Span(words.interval(lower, upper), className="unit")]
+
+
+def _is_at_best_fifth(line: Line, scope: OverviewScope) -> bool:
+    """Whether a municipality's own value lies where the best fifth begins, or beyond."""
+    mark, own = _against(line, scope).best_fifth, line.own["value"]
+    if scope.area.level != "municipality" or mark is None or own is None:
+        return False
+    return bool(own <= mark if line.indicator.better == "lower" else own >= mark)
 
 
 def legend(lines: list[Line], scope: OverviewScope) -> html.Ul:
