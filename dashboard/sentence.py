@@ -198,7 +198,7 @@ def overview(
 def counterweights(alarms: Sequence[str], judged: int, total: int, words: Words) -> str:
     """Return what counterweights tell: names of those that got worse, else how far it is known that none did."""
     if alarms:
-        return words("depth.alarms", names=words.listing(alarms))
+        return words("depth.alarms", names=words.listing(list(alarms)))
     if not judged:
         return words("depth.no_alarms_known")
     if judged < total:

@@ -39,6 +39,7 @@ from kpis.release import Release
 from kpis.verdict import BY_ID, VOCABULARY
 
 MOST_ON_WALL = 11
+MOST_OTHERS = 12  # that are named under the table
 _PALE = ("calm", "muted")
 
 
@@ -101,7 +102,7 @@ def _on_wall(
     short = _matrix(columns, named, area, selection, words)
     if len(named) == len(members):
         return [short, _legend(columns, named, words)], None
-    others = words("carpet.others", count=words.number(len(members) - len(named)))
+    others = _others_text(columns, [member for member in members if member not in named], words)
     whole = _matrix(columns, members, area, selection, words)
     return [short, html.P(others, className="quiet"), _legend(columns, named, words)], whole
 
@@ -111,12 +112,25 @@ def named_on_wall(columns: Sequence[_Column], members: Sequence[Area]) -> list[A
     if len(members) <= MOST_ON_WALL:
         return list(members)
 
-    def standing_out(member: Area) -> int:
-        verdicts = [BY_ID[column.verdicts.get(member.code, NOT_ASSESSED).verdict] for column in columns]
-        return sum(2 * entry.shouts + (entry.colour not in _PALE) for entry in verdicts)
+    # sorting keeps the order of the alphabet
+    first = sorted(members, key=lambda member: _standing_out(columns, member), reverse=True)[:MOST_ON_WALL]
+    return [member for member in members if member in first and _standing_out(columns, member)]
 
-    first = sorted(members, key=standing_out, reverse=True)[:MOST_ON_WALL]  # sorting keeps the order of the alphabet
-    return [member for member in members if member in first and standing_out(member)]
+
+def _standing_out(columns: Sequence[_Column], member: Area) -> int:
+    """Return how much stands out of a municipality; what is clear counts most."""
+    verdicts = [BY_ID[column.verdicts.get(member.code, NOT_ASSESSED).verdict] for column in columns]
+    return sum(2 * entry.shouts + (entry.colour not in _PALE) for entry in verdicts)
+
+
+def _others_text(columns: Sequence[_Column], others: Sequence[Area], words: Words) -> str:
+    """Tell of the municipalities that a wall leaves out: by name where they are few and nothing of them stands out."""
+    count = words.number(len(others))
+    if any(_standing_out(columns, member) for member in others):
+        return words("carpet.others", count=count)
+    if len(others) > MOST_OTHERS:
+        return words("carpet.others_calm", count=count)
+    return words("carpet.others_named", names=words.listing([member.name for member in others]))
 
 
 def _column(

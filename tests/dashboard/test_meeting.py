@@ -166,6 +166,20 @@ def test_a_carpet_of_many_shows_those_that_stand_out_and_counts_the_rest(country
     assert len([row for row in walk(every.content) if isinstance(row, html.Tr)]) == members + 3
 
 
+@pytest.mark.parametrize("level", ["kkr", "region"])
+def test_a_wall_leaves_nobody_out_without_saying_how_they_are(country, country_data, level: str) -> None:
+    for area in catalogue(country).areas["2024", level]:
+        names = [
+            one.name for one in catalogue(country).areas["2024", "municipality"] if one.code in area.municipalities
+        ]
+        wall = shown(country_data, f"/{level}/{area.slug}?m=1").content
+        shows = set(table_rows(wall))
+        others = [name for name in names if name not in shows]
+        told = load_words("da")("carpet.others_named", names=load_words("da").listing(others))
+        assert len(others) > 12 or told in text_of(wall) or "skiller sig mindst ud" in text_of(wall) or not others
+        assert bool(others) == any(text in text_of(wall) for text in ("skiller sig ikke ud", "skiller sig mindst ud"))
+
+
 def test_arrows_lead_from_an_area_through_the_indicators_and_back() -> None:
     first, second, *_, last = load_indicators()
     overview = Selection(page="area", area=AreaRef("municipality", "hjoerring"), meeting=True)
