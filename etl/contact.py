@@ -117,10 +117,10 @@ class Reports:
         """A copy of the reports at these places (sorted) among all."""
         return replace(self, runs=[self.runs[number].taken(at) for number, _, at in self._within(places)])
 
-    def with_one_of(self, name: str, numbers: NDArray[Any]) -> NDArray[np.int64]:
-        """Places among all of the reports whose person, or contact id, is one of these (sorted)."""
-        wanted = Wanted(numbers)
-        return self.places(lambda run: wanted.places(run.get(name)))
+    def with_one_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places among all of the reports whose contact id is one of these (distinct)."""
+        wanted = Wanted(ids)
+        return self.places(lambda run: wanted.found(run.get("contact_id"))[0])
 
     def places(self, in_run: Callable[[Run], NDArray[np.int64]]) -> NDArray[np.int64]:
         """Places among all of reports that are told by their places in each run."""
@@ -317,7 +317,7 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
 
     Returns: `at` (place among all), `delivery`, `fate` (newest, duplicate, superseded); grain = report.
     """
-    at = reports.with_one_of("contact_id", reports.ids_told_twice)
+    at = reports.with_one_of(reports.ids_told_twice)
     again = pl.DataFrame(reports.at(at, ("contact_id", *CONTENT, "delivery", "row"))).with_columns(pl.Series("at", at))
     again = again.with_columns(pl.Series("newest_minute", newest_minute_of[again["delivery"].to_numpy()]))
     by_extract = ["newest_minute", "delivery", "row"]
@@ -375,10 +375,6 @@ class Wanted:
         self._marks = _no_marks(self._shift)
         _mark_again(numbers, self._marks, self._marks, self._spread, self._shift)
         self._slots = _slots(numbers, self._spread, self._slot_shift)
-
-    def places(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Places of the values that are in the set."""
-        return self.found(values)[0]
 
     def found(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Places of the values that are in the set, and where each stands in the set."""

@@ -193,7 +193,6 @@ class _Causes:
         numerator_moved = pl.col("numerator_before").ne_missing(pl.col("numerator_after"))
         touched = self._touching(moved, places)
         found = {
-            "new_period": ~known_before & known_after,
             "gone_period": known_before & ~known_after,
             "definition": pl.lit(bool(self.changed_groups & set(indicator.group_ids))),
             "rule": pl.lit(self.is_counted_otherwise and is_of_contacts),
@@ -204,14 +203,13 @@ class _Causes:
             "delivery": pl.lit(bool(others)),
             "protection": pl.lit(self.is_protected_otherwise) & numerator_moved,
         }
-        # of a figure that was not there before nothing else is asked
-        told = [
-            pl.when(condition if reason == "new_period" else condition & ~found["new_period"]).then(pl.lit(reason))
-            for reason, condition in found.items()
-        ]
+        told = [pl.when(condition).then(pl.lit(reason)) for reason, condition in found.items()]
+        reasons = pl.concat_str(told, separator=";", ignore_nulls=True)
+        is_new = ~known_before & known_after  # of a figure that was not there before nothing else is asked
         return touched.with_columns(
-            pl.concat_str(told, separator=";", ignore_nulls=True)
-            .replace("", "rounding" if self.is_rounded else "unknown")
+            pl.when(is_new)
+            .then(pl.lit("new_period"))
+            .otherwise(reasons.replace("", "rounding" if self.is_rounded else "unknown"))
             .alias("reasons")
         ).drop(TOUCHING)
 
@@ -275,7 +273,7 @@ def _contacts_told(known: list[str], told: list[str], history: Path) -> pl.DataF
         return _by_place(new.with_columns(is_counted=pl.lit(True)))
     ids = new.select(pl.col("contact_id").drop_nulls().unique().sort()).collect()["contact_id"].to_numpy()
     reports_of_old = landed_reports([(path, 0) for path in others])
-    told_again = reports_of_old.taken(reports_of_old.with_one_of("contact_id", ids))
+    told_again = reports_of_old.taken(reports_of_old.with_one_of(ids))
     old = told_again.frame(["contact_id", *CONTENT]).select("contact_id", content).unique().lazy()
     late = new.join(old, on="contact_id", how="anti").with_columns(reason=pl.lit("late"), is_counted=pl.lit(True))
     changed = new.join(old, on=["contact_id", "content"], how="anti").join(old, on="contact_id", how="semi")

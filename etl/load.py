@@ -47,16 +47,8 @@ from kpis.indicator import load_indicators
 from kpis.release import CONTRACT, Release
 
 COUNTING_CODE = ("contact.py", "stay.py", "count.py")  # from contacts to counts; shown on the method page
-QUIET = (
-    "C1",
-    "P0-total",
-    "P1-total",
-    "D2-unread",
-    "D2-unshown",
-    "D3-above",
-    "D8-sheet",
-    "D10-again",
-)  # told, and nothing to mend
+# told, and nothing to mend
+QUIET = ("C1", "P0-total", "P1-total", "D2-unread", "D2-unshown", "D3-above", "D8-sheet", "D10-again")
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ class Recount:
     @cached_property
     def _links(self) -> Columns:
         """_LINK of the old reports of contacts that are told more than once."""
-        return self._old.at(self._old.with_one_of("contact_id", self._told_again), _LINK)
+        return self._old.at(self._old.with_one_of(self._told_again), _LINK)
 
     @cached_property
     def _in_time(self) -> Columns:

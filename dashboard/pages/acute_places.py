@@ -320,11 +320,9 @@ def _line(scope: Scope, indicator: Indicator) -> Row:
     reason = html.Span(reason_text(judged.reason, words), className="verdict-note") if says_why else None
     is_changing = change.verdict in CHANGES and change is not judged
     marks = [verdict_mark(judged.verdict, words), *([verdict_mark(change.verdict, words)] if is_changing else [])]
+    told_why = html.Span(sentence.value_text(own, digits, words), className="missing small")
     is_relevant = own["status"] != "not_relevant"
-    cells += [
-        html.Div([*marks, reason], className="marks"),
-        _spark(scope, indicator) if is_relevant else words("depth.no_limit"),
-    ]
+    cells += [html.Div([*marks, reason], className="marks"), _spark(scope, indicator) if is_relevant else told_why]
     return Row([html.A(texts.short_name, href=depth.to_url()), html.Span(texts.unit, className="unit")], cells)
 
 
