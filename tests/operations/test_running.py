@@ -192,7 +192,7 @@ def test_metrics_add_up_over_the_workers(country) -> None:
             line for line in text.splitlines() if line.startswith("naerblik_requests_total{") and "_dash-update" in line
         ]
         assert sum(float(line.rpartition(" ")[2]) for line in counted) == 20
-        assert text.count("naerblik_worker_resident_bytes{") == 2
+        wait_for(lambda: server.get("/metrics").text.count("naerblik_worker_resident_bytes{") == 2, server.process)
         assert "naerblik_release_is_newest 1.0" in text
         for reason in ("error", "slow"):
             assert f'naerblik_failed_views_total{{reason="{reason}"}} 0.0' in text
