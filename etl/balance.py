@@ -24,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from etl.remembered import Bytes, unpacked
+
 Ints = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 TURNS = 2
@@ -89,16 +90,33 @@ def balance(
 
 
 @njit(cache=True)
-def by_lowest(counted: Ints, lowest: Bytes, highest: Bytes, base: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Counts [n, k] as each cell's lowest threshold publishes them, and [n] where the highest would not: free cells."""
-    published = np.empty_like(counted)
-    is_free = np.empty(len(counted), np.bool_)
-    for row in range(len(counted)):
-        low, high = int(lowest[row]), int(highest[row])
+def counted_once(true: Ints, persons: Ints, threshold: int) -> Ints:
+    """Counts [n, k] of `true` in which, of fewer persons [n] than `threshold`, each one counts at most once."""
+    counted = np.empty_like(true)
+    for row in range(len(true)):
+        for j in range(true.shape[1]):
+            counted[row, j] = _once(true[row, j], persons[row], threshold)
+    return counted
+
+
+@njit(cache=True)
+def by_lowest(
+    true: tuple[Ints, ...], persons: Ints, threshold: int, left: Bytes, at: tuple[Ints, Ints, Ints], base: int
+) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Counts [k, n] as each cell's lowest threshold publishes them, and [n] where the highest would not: free cells.
+
+    One pass over millions of cells. `true`: k counts [n], which count as `counted_once` says; `left`: as in
+    `etl.remembered.Thresholds`; `at`: each cell's positions [n] in it.
+    """
+    published = np.empty((len(true), len(persons)), np.int32)
+    is_free = np.empty(len(persons), np.bool_)
+    for row in range(len(persons)):
+        low, high = unpacked(left[at[0][row], at[1][row], at[2][row]])
         differs = False
-        for j in range(counted.shape[1]):
-            rest = counted[row, j] % base
-            published[row, j] = _rounded(counted[row, j], rest, low, base)
+        for j in range(len(true)):
+            count = _once(true[j][row], persons[row], threshold)
+            rest = count % base if count >= base else count  # most counts are small, and dividing is slow
+            published[j, row] = _rounded(count, rest, low, base)
             differs |= (rest + low >= base) != (rest + high >= base)
         is_free[row] = differs
     return published, is_free
@@ -215,6 +233,11 @@ def _narrowed(cells, margins, row, rest, low, high, error, sums, mean_error, pub
         else:
             high = min(high, base - 1 - rest[row, j])
     return low, high
+
+
+@njit(cache=True, inline="always")
+def _once(count, persons, threshold):  # type: ignore[no-untyped-def]
+    return min(count, persons) if persons < threshold else count
 
 
 @njit(cache=True, inline="always")

@@ -39,7 +39,8 @@ CONTACT = (
     "is_physical", "is_acute", "diagnosis",
 )  # fmt: skip
 
-# What is counted: tables that add up over persons, by what their rows are told apart. All other columns are counts.
+# What is counted: tables that add up over persons, by what their rows are told apart; those told by cell are in their
+# order. All other columns are counts.
 KEYS = {
     "cube": ["group", "cell"],
     "lengths": ["group", "cell"],
@@ -225,9 +226,6 @@ def count(
 def cube(counts: Counts, grid: Grid) -> pl.DataFrame:
     """Counts by municipality_code, month, sex, age_from and group_id: MEASURES and n_person, true ones."""
     table, groups = counts["cube"], counted_groups()
-    place = table["group"].to_numpy().astype(np.int64) * grid.n_cells + table["cell"].to_numpy()
-    if (place[1:] < place[:-1]).any():  # counted anew in part; all at once they come in order
-        table = table[np.argsort(place, kind="stable")]  # quick where nearly all are in order
     return grid.named(table["cell"].to_numpy()).with_columns(
         pl.Series(groups, dtype=pl.Enum(groups)).gather(table["group"]).alias("group_id"),
         *(table[name] for name in (*MEASURES, "n_person")),
@@ -236,7 +234,7 @@ def cube(counts: Counts, grid: Grid) -> pl.DataFrame:
 
 def lengths_of_stay(counts: Counts, around: Surroundings) -> pl.DataFrame:
     """Acute closed admissions by region_code, year, age_from and group_id: n_acute, n_person and minutes."""
-    table = counts["lengths"].sort("group", "cell")
+    table = counts["lengths"]
     return (
         LengthGrid(around.grid, around.region_of)
         .named(table["cell"].to_numpy())

@@ -19,7 +19,7 @@ import polars as pl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from etl.accuracy import Accuracy, in_words
-from etl.balance import Cells, Margins, Nesting, balance, by_lowest, months_to_balance
+from etl.balance import Cells, Ints, Margins, Nesting, balance, by_lowest, counted_once, months_to_balance
 from etl.margins import (
     CONTACTS,
     DISCHARGES,
@@ -230,14 +230,19 @@ class _Table:
         level: npt.NDArray[np.int32],
     ):
         self.counts, self.strata, self.nesting, self._level = counts, tuple(strata), nesting, level
-        month = counts.select(
-            pl.col("month").dt.year().cast(pl.Int32) * 12 + pl.col("month").dt.month() - 1
-        ).to_series()
-        self.months = tuple(range(int(month.min()), int(month.max()) + 1))  # type: ignore[arg-type]
+        day = counts["month"].to_physical().to_numpy()
+        month_of_day = _month_of_day(day.min(), day.max())
+        self.months = tuple(range(int(month_of_day[0]), int(month_of_day[-1]) + 1))
         self.municipalities = tuple(counts["municipality_code"].unique().cast(pl.String).sort())
-        self.month = month.to_numpy() - self.months[0]
+        self.month = month_of_day[day - day.min()] - month_of_day[0]
         self.municipality = _positions(counts["municipality_code"], self.municipalities)
         self.stratum = stratum
+        self._persons = counts["n_person"].cast(pl.Int32).fill_null(2**31 - 1).to_numpy()
+
+    @property
+    def _at(self) -> tuple[Ints, Ints, Ints]:
+        """Positions of month, municipality and stratum."""
+        return self.month, self.municipality, self.stratum
 
     def rounded(
         self, family: Family, margins: Margins, protection: Protection, key: PseudonymKey, memory: Memory
@@ -247,19 +252,21 @@ class _Table:
         known = memory.families.get(family.name)
         shape = tuple(map(len, axes))
         left = known.on(*axes, base) if known else np.full(shape, nothing_known(base), np.uint8)
-        lowest, highest = unpacked(left[self.month, self.municipality, self.stratum])
-        true, counted = self._counts(family, protection.threshold)
-        published, is_free = by_lowest(counted, lowest, highest, base)
+        true = tuple(self.counts[name].cast(pl.Int32).to_numpy() for name in family.measures)
+        published, is_free = by_lowest(true, self._persons, protection.threshold, left, self._at, base)
         # of ten years most months have nothing left to choose: they are not laid out
         rows, segments = self._laid_out(months_to_balance(np.unique(self.month[is_free]), margins))
-        at = self.month[rows].astype(np.int32), self.municipality[rows], self.stratum[rows].astype(np.int32)
-        chance = self._chance(family, key, rows, is_free[rows])
-        cells = Cells(true[rows], counted[rows], *at, chance, segments)
-        published[rows], low, high = balance(cells, margins, self.nesting, lowest[rows], highest[rows], base)
+        at = self.month[rows], self.municipality[rows], self.stratum[rows]
+        laid_out = np.stack([counts[rows] for counts in true], axis=1)
+        counted = counted_once(laid_out, self._persons[rows], protection.threshold)
+        cells = Cells(laid_out, counted, *at, self._chance(family, key, rows, is_free[rows]), segments)
+        lowest, highest = (ends.astype(np.uint8) for ends in unpacked(left[at]))
+        balanced, low, high = balance(cells, margins, self.nesting, lowest, highest, base)
+        published[:, rows] = balanced.T
         left[at] = packed(low, high)
         columns = [
-            pl.Series(name, published[:, number], dtype=self.counts.schema[name])
-            for number, name in enumerate(family.measures)
+            pl.Series(name, values, dtype=self.counts.schema[name])
+            for name, values in zip(family.measures, published, strict=True)
         ]
         return columns, memory.with_family(family.name, Thresholds(*axes, left))
 
@@ -272,18 +279,13 @@ class _Table:
         rank = np.argsort(np.argsort(self._level, kind="stable"), kind="stable")  # of each stratum
         level = self._level[stratum]
         within = self.municipality[rows] * size[level] + rank[stratum] - before[level]
-        # a place for every cell there could be
-        place = (month.astype(np.int64) * len(self.strata) + before[level]) * len(self.municipalities) + within
-        row_at = np.full(len(self.months) * len(self.strata) * len(self.municipalities), -1, np.int64)
+        # a place for every cell there could be in these months
+        number = np.cumsum(is_wanted) - 1
+        place = (number[month] * len(self.strata) + before[level]) * len(self.municipalities) + within
+        row_at = np.full(int(is_wanted.sum()) * len(self.strata) * len(self.municipalities), -1, np.int64)
         row_at[place] = rows
         sizes = np.bincount(month * self.nesting.levels + level, minlength=len(self.months) * self.nesting.levels)
         return row_at[row_at >= 0], np.concatenate([[0], np.cumsum(sizes)])
-
-    def _counts(self, family: Family, threshold: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """True counts [rows, measures], and those in which each of a few persons counts at most once."""
-        true = np.stack([self.counts[name].to_numpy() for name in family.measures], axis=1).astype(np.int32)
-        persons = self.counts["n_person"].cast(pl.Int32).fill_null(2**31 - 1).to_numpy()[:, None]
-        return true, np.where(persons < threshold, np.minimum(true, persons), true)
 
     def _chance(
         self, family: Family, key: PseudonymKey, rows: npt.NDArray[np.int64], is_free: npt.NDArray[np.bool_]
@@ -328,6 +330,12 @@ def _side_by_side(counts: pl.DataFrame, family: Family) -> pl.DataFrame:
         .sort("municipality_code", "month")
     )
     return wide.with_columns(pl.lit(family.name).alias("measure"), pl.lit("").alias("category"))
+
+
+def _month_of_day(first: int, last: int) -> npt.NDArray[np.int32]:
+    """Year · 12 + month − 1 of each day from one to another, days since 1970."""
+    days = np.arange(first, last + 1).astype("datetime64[D]")
+    return (days.astype("datetime64[M]").astype(np.int32) + 1970 * 12).astype(np.int32)
 
 
 def _positions(labels: pl.Series, among: Sequence[Any]) -> npt.NDArray[np.int32]:

@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from etl.disk import replace_bytes
 
@@ -101,9 +102,10 @@ def packed(lowest: Bytes, highest: Bytes) -> Bytes:
     return lowest | (highest << 4).astype(np.uint8)
 
 
-def unpacked(left: Bytes) -> tuple[Bytes, Bytes]:
-    """Lowest and highest threshold."""
-    return (left & 15).astype(np.uint8), (left >> 4).astype(np.uint8)
+@njit(cache=True)
+def unpacked(left):  # type: ignore[no-untyped-def]
+    """Lowest and highest threshold, of one byte or of many."""
+    return left & 15, left >> 4
 
 
 def nothing_known(base: int) -> int:

@@ -321,7 +321,7 @@ def build(
     warehouse.again, warehouse.held_back = counts["again"], counts["held_back"]
     warehouse.attrition = told_of(counts)
     warehouse.true_cube = cube(counts, around.grid)
-    contacts = counts["contacts"].sort("cell")
+    contacts = counts["contacts"]
     named = around.grid.months_and_municipalities(contacts["cell"].to_numpy())
     warehouse.table("contact_count", pl.concat([named, contacts.drop("cell")], how="horizontal"))
     warehouse.table("length_of_stay_count", lengths_of_stay(counts, around))
