@@ -244,11 +244,6 @@ def _figures(scope: Scope) -> html.Section:
                 Option(area.name, replace(selection, area=area_ref(area), search="").to_url(), area == scope.area)
                 for area in scope.known.areas[selection.map, level]
             ]
-    lines = [_line(scope, indicator) for indicator in place_indicators()]
-    caption = words("acute_places.caption", area=scope.name, period=period_text(scope.period, words))
-    columns = ["indicator", "value", *([] if scope.is_country else ["country"]), "verdict", "months"]
-    numeric = (0,) if scope.is_country else (0, 1)
-    table = data_table(caption, [words(f"acute_places.column_{name}") for name in columns], lines, numeric)
     return html.Section(
         [
             html.Div(
@@ -267,11 +262,23 @@ def _figures(scope: Scope) -> html.Section:
                 className="page-head with-choice",
             ),
             html.P(_sentence(scope), className="section-sentence"),
-            table,
-            html.P(words("acute_places.figures_note"), className="quiet small"),
+            *_table(scope),
         ],
         className="figure-section places",
     )
+
+
+def _table(scope: Scope) -> list[Any]:
+    """One line an indicator; nothing where an area has no acute places, which the sentence says."""
+    words = scope.words
+    lines = [line for indicator in place_indicators() if (line := _line(scope, indicator)) is not None]
+    if not lines:
+        return []
+    caption = words("acute_places.caption", area=scope.name, period=period_text(scope.period, words))
+    columns = ["indicator", "value", *([] if scope.is_country else ["country"]), "verdict", "months"]
+    numeric = (0,) if scope.is_country else (0, 1)
+    table = data_table(caption, [words(f"acute_places.column_{name}") for name in columns], lines, numeric)
+    return [table, html.P(words("acute_places.figures_note"), className="quiet small")]
 
 
 def _sentence(scope: Scope) -> str:
@@ -296,7 +303,8 @@ def _sentence(scope: Scope) -> str:
     )
 
 
-def _line(scope: Scope, indicator: Indicator) -> Row:
+def _line(scope: Scope, indicator: Indicator) -> Row | None:
+    """The indicator's line; None where it is not relevant to the area."""
     words, selection, release = scope.words, scope.selection, scope.release
     texts = indicator.texts(words.lang)
     country = scope.known.area(COUNTRY, selection.map)
@@ -304,6 +312,8 @@ def _line(scope: Scope, indicator: Indicator) -> Row:
     own, whole = (
         area_estimate(release, indicator.id, area, selection.map, scope.period, True) for area in (scope.area, country)
     )
+    if own["status"] == "not_relevant":
+        return None
     peers = level_estimates(release, indicator.id, scope.area.level, selection.map, scope.period, True)
     digits = sentence.digits_of(peers.iter_rows(named=True))
     judged = change = area_process(release, indicator.id, scope.area).judged
@@ -320,9 +330,7 @@ def _line(scope: Scope, indicator: Indicator) -> Row:
     reason = html.Span(reason_text(judged.reason, words), className="verdict-note") if says_why else None
     is_changing = change.verdict in CHANGES and change is not judged
     marks = [verdict_mark(judged.verdict, words), *([verdict_mark(change.verdict, words)] if is_changing else [])]
-    told_why = html.Span(sentence.value_text(own, digits, words), className="missing small")
-    is_relevant = own["status"] != "not_relevant"
-    cells += [html.Div([*marks, reason], className="marks"), _spark(scope, indicator) if is_relevant else told_why]
+    cells += [html.Div([*marks, reason], className="marks"), _spark(scope, indicator)]
     return Row([html.A(texts.short_name, href=depth.to_url()), html.Span(texts.unit, className="unit")], cells)
 
 

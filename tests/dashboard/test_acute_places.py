@@ -3,6 +3,7 @@
 import re
 from datetime import date
 
+import polars as pl
 import pytest
 from dash import html
 
@@ -130,6 +131,19 @@ def test_the_figures_are_the_estimates(country, country_data) -> None:
         own = readings.area_estimate(country, item.id, area, "2024", readings.latest_period(country), True)
         told = cells[item.da.short_name + item.da.unit][0].split(" (")[0]
         assert told == WORDS.number(own["value"], len(told.partition(",")[2]))
+
+
+def test_a_municipality_without_acute_places_has_a_sentence_and_no_table_of_what_is_not_relevant(
+    country, country_data
+) -> None:
+    capacity = readings.level_estimates(
+        country, "acute_place_capacity", "municipality", "2024", readings.latest_period(country), True
+    )
+    code = capacity.filter(pl.col("status") == "not_relevant")["area_code"][0]
+    area = next(area for area in catalogue(country).areas["2024", "municipality"] if area.code == code)
+    content = shown(country_data, address(area=AreaRef("municipality", area.slug))).content
+    assert f"{area.name} har ingen akutpladser i perioden" in text_of(content)
+    assert "ikke relevant" not in text_of(content) and "Måned for måned" not in text_of(content)
 
 
 def test_the_shares_of_who_refers_add_up(country, country_data) -> None:
