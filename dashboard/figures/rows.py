@@ -1,6 +1,7 @@
 """A few named values under each other on one axis, each with its interval and what it is held against."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from dashboard.figures.scale import Scale, ticks
@@ -8,6 +9,8 @@ from dashboard.figures.svg import NARROW, WALL, WIDE, dot, drawing, line, orname
 from dashboard.words import Words
 
 _ROWS_ON_A_WALL = 250.0  # height of all of them
+_LETTERS_OVER_A_ROW = 52  # of a narrow drawing: name and value stand over each other where they are more
+_SECOND_LINE = 16.0
 
 
 class Mark(NamedTuple):
@@ -37,7 +40,11 @@ def rows(
     row_height, top = (34.0, 8.0) if is_wide else (50.0, 4.0)
     if width == WALL:
         row_height = min(44.0, _ROWS_ON_A_WALL / max(len(marks), 1))
-    bottom = top + row_height * len(marks)
+    # what a row is lower than the others where its value stands under its name
+    drops = [
+        0.0 if is_wide or len(mark.name) + len(mark.told) <= _LETTERS_OVER_A_ROW else _SECOND_LINE for mark in marks
+    ]
+    *tops, bottom = accumulate((row_height + drop for drop in drops), initial=top)
     height = bottom + 44.0
     edges = [
         edge for mark in marks for edge in (mark.value, mark.lower, mark.upper, mark.reference) if edge is not None
@@ -47,8 +54,8 @@ def rows(
     x = Scale(steps[0], steps[-1], *((300.0, width - 190.0) if is_wide else (10.0, width - 14.0)))
     parts = []
     # On a narrow drawing the names stand where lines from top to bottom would run.
-    tops = [top + row_height * row for row in range(len(marks))]
-    grounds = [(top, bottom)] if is_wide else [(of_row + 25.0, of_row + row_height) for of_row in tops]
+    grounds = [(of_row + drop + 25.0, of_row + drop + row_height) for of_row, drop in zip(tops, drops, strict=True)]
+    grounds = [(top, bottom)] if is_wide else grounds
     for step in steps:
         ground = "d-base" if at_zero and step == 0 else "d-axis"
         parts += [
@@ -56,16 +63,17 @@ def rows(
             text(x(step), bottom + 16, words.number(step, digits), "d-label", "middle"),
         ]
     parts.append(text(x.start, bottom + 36, axis_title, "d-label"))
-    for number, mark in enumerate(marks):
-        middle = top + row_height * number + (row_height / 2 if is_wide else 34.0)
+    for mark, of_row, drop in zip(marks, tops, drops, strict=True):
+        middle = of_row + (row_height / 2 if is_wide else 34.0 + drop)
         cls = "d-label-strong" if mark.is_strong else "d-label-ink"
         told = "d-label-strong" if mark.value is not None else "d-label"
-        if mark.is_strong and number:
-            parts.append(line(0, top + row_height * number, width, top + row_height * number, "d-axis"))
+        if mark.is_strong and of_row > top:
+            parts.append(line(0, of_row, width, of_row, "d-axis"))
         if is_wide:
             parts += [text(288, middle + 4, mark.name, cls, "end"), text(x.stop + 16, middle + 4, mark.told, told)]
         else:
-            parts += [text(0, middle - 14, mark.name, cls), text(width, middle - 14, mark.told, told, "end")]
+            parts.append(text(0, middle - 14 - drop, mark.name, cls))
+            parts.append(text(width, middle - 14, mark.told, told, "end"))
         if mark.reference is not None:
             parts.append(line(x(mark.reference), middle - 9, x(mark.reference), middle + 9, "d-country"))
         if mark.value is None:

@@ -10,6 +10,7 @@ from dashboard.figures import caterpillar as module
 from dashboard.figures.caterpillar import caterpillar, has_cut_intervals
 from dashboard.figures.denmark import Shade, outline_map, tile_map
 from dashboard.figures.funnel import funnel
+from dashboard.figures.rows import Mark, rows
 from dashboard.figures.sparkline import sparkline
 from dashboard.figures.strip import Benchmarks, strip
 from dashboard.figures.svg import NARROW, WIDE
@@ -147,6 +148,14 @@ def test_an_interval_that_the_axis_does_not_hold_ends_in_an_arrow() -> None:
         svg = caterpillar(pl.DataFrame(rows), None, (), None, "", 0, "i ord", WORDS)
         assert svg.count('class="d-beyond"') == arrows
         assert has_cut_intervals(pl.DataFrame(rows), None) == bool(arrows), "the legend says what the arrow means"
+
+
+@pytest.mark.parametrize(("told", "drop"), [("150 (0–300)", 0.0), ("11.600 (11.000–12.300)", 16.0)])
+def test_a_value_that_has_no_room_beside_its_name_stands_under_it_on_a_narrow_drawing(told: str, drop: float) -> None:
+    name = "Tilsammen, hver diagnose talt én gang"
+    svg = rows([Mark(name, 5.0, 4.0, 6.0, None, told)], "", "i ord", WORDS, NARROW)
+    at = {words: float(y) for y, words in re.findall(r'<text [^>]*y="([^"]*)"[^>]*>([^<]*)</text>', svg)}
+    assert at[told] - at[name] == drop
 
 
 def in_funnel(code: str, size: float, value: float) -> dict:
