@@ -1,7 +1,7 @@
 """Tæppe: the municipalities of a group against the headline indicators; on top how far the common goals have come."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ from kpis.verdict import BY_ID, VOCABULARY
 
 MOST_ON_WALL = 11
 MOST_OTHERS = 12  # that are named under the table
+MOST_NAMED = 3  # figures that clearly stand out; of more the table is quicker to read
 _PALE = ("calm", "muted")
 
 
@@ -155,32 +156,34 @@ def _column(
 
 
 def _conclusion(columns: Sequence[_Column], members: Sequence[Area], heading: str, words: Words) -> str:
-    """Say how many of the assessed figures clearly stand out, and how many only somewhat; the rule is as expected."""
-    found = Counter(verdict for verdict in _verdicts(columns, members) if verdict not in SILENT)
+    """Say how many of the assessed figures clearly stand out, and how many only somewhat; the rule is as expected.
+
+    What clearly stands out is named where it is little.
+    """
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for column in columns:
+        for member in members:
+            verdict = column.verdicts.get(member.code, NOT_ASSESSED).verdict
+            if verdict not in SILENT:
+                found[verdict].append(words("carpet.figure", area=member.name, indicator=column.name))
     clear, somewhat = (
-        [
-            words(
-                "carpet.count",
-                count=words("carpet.one") if found[entry.id] == 1 else words.count(found[entry.id]),
-                verdict=verdict_text(entry.id, words),
-            )
-            for entry in VOCABULARY
-            if found[entry.id] and entry.shouts == shouts and entry.id not in CALM
-        ]
+        [entry.id for entry in VOCABULARY if entry.id in found and entry.shouts == shouts and entry.id not in CALM]
         for shouts in (True, False)
     )
-    key = "carpet.some" if clear else "carpet.calm"
-    told = [words(key, area=heading, total=words.number(found.total()), told=words.listing(clear))]
+    are_few = sum(len(found[verdict]) for verdict in clear) <= MOST_NAMED
+    told_clear = words.listing([_counted(verdict, found[verdict], words, are_named=are_few) for verdict in clear])
+    total = words.number(sum(map(len, found.values())))
+    told = [words("carpet.some" if clear else "carpet.calm", area=heading, total=total, told=told_clear)]
     if somewhat:
-        told.append(words("carpet.somewhat", told=words.listing(somewhat)))
+        counted = [_counted(verdict, found[verdict], words) for verdict in somewhat]
+        told.append(words("carpet.somewhat", told=words.listing(counted)))
     return " ".join(told)
 
 
-def _verdicts(columns: Sequence[_Column], members: Sequence[Area]) -> Iterator[str]:
-    """Yield the verdict of every cell."""
-    for column in columns:
-        for member in members:
-            yield column.verdicts.get(member.code, NOT_ASSESSED).verdict
+def _counted(verdict: str, figures: list[str], words: Words, *, are_named: bool = False) -> str:
+    count = words("carpet.one") if len(figures) == 1 else words.count(len(figures))
+    told = words("carpet.count", count=count, verdict=verdict_text(verdict, words))
+    return words("carpet.named", told=told, names=words.listing(figures)) if are_named else told
 
 
 def _controls(selection: Selection, release: Release, period: Period, words: Words) -> html.Div:

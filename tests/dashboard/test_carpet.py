@@ -1,5 +1,6 @@
 """Tæppe: every municipality of a group, by the alphabet, with the values and verdicts that its overview gives."""
 
+import re
 from collections import Counter
 from datetime import date
 
@@ -8,6 +9,7 @@ from dash import html
 
 from dashboard import sentence
 from dashboard.components.verdict import verdict_text
+from dashboard.pages.carpet import MOST_NAMED
 from dashboard.pages.overview.scope import chosen_indicators
 from dashboard.readings import latest_period, level_rows, level_verdicts
 from dashboard.selection import AreaRef, Selection, catalogue
@@ -71,7 +73,7 @@ def test_a_cell_is_shaded_only_where_it_can_be_told_from_the_country(country, co
 
 
 def test_the_sentence_counts_what_is_shaded_though_nothing_stands_out_clearly(country_data, country) -> None:
-    told = 0
+    told = named = 0
     for area in catalogue(country).areas["2024", "cluster"]:
         view = shown(country_data, Selection(page="carpet", area=AreaRef("cluster", area.slug)).to_url())
         cells = [part for part in walk(view.content) if getattr(part, "className", "").startswith("shade-")]
@@ -80,8 +82,13 @@ def test_the_sentence_counts_what_is_shaded_though_nothing_stands_out_clearly(co
         for verdict, count in shaded.items():
             assert f"{'ét' if count == 1 else WORDS.count(count)} {verdict}" in text
         assert ("Mindre tydeligt" in text) == any("klart" not in verdict for verdict in shaded)
+        clear = [cell.title.partition(":")[0] for cell in cells if "klart" in cell.title]
+        names = re.findall(r"[(,] ?([^(),:]+):", text.partition(":")[2].replace(" og ", ", "))
+        assert sorted(names) == (sorted(clear) if len(clear) <= MOST_NAMED else [])
+        named += bool(clear) and len(clear) <= MOST_NAMED
         told += "ingen af de" in text and bool(cells)
     assert told, "a group whose figures lie only somewhat apart"
+    assert named, "a group of which little stands out clearly"
 
 
 def test_common_goals_stand_on_top_with_where_they_are(tmp_path) -> None:
