@@ -115,11 +115,10 @@ def fingerprint(around: Surroundings, other_files: list[str]) -> str:
     return digest.hexdigest()
 
 
-# Bits of the years at whose beginning a person has a report: across it, short before it, short after it. Where there is
-# one across, or one before and one after, what is counted may look from one year into the other.
+# Bits of the periods at whose beginning a person has a report: across it, short before it, short after it. Where there
+# is one across, or one before and one after, what is counted may look from one period into the other.
 _JOINED = ("across", "before", "after")
-# By days since 2000; the years that have a bit, so that what comes later is of the last one
-_YEAR_OF_DAY = np.repeat(np.arange(64, dtype=np.uint8), [366 if year % 4 == 0 else 365 for year in range(2000, 2064)])
+_FIRST_YEAR, _MOST_PERIODS = 2000, 64  # a bit each
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class Recount:
 
     @cached_property
     def _in_time(self) -> Columns:
-        """Person and start of the old reports that the passing of time touches.
+        """Person, start and end of the old reports that the passing of time touches.
 
         When time has passed, it touches an open contact, a start that lay in the future, and an end after which 30
         days had not passed.
@@ -194,7 +193,7 @@ class Recount:
 
         has_passed = self.as_of != as_of
         places = self._old.places(touched) if has_passed else np.empty(0, np.int64)
-        return self._old.at(places, ("person", "start_minute"))
+        return self._old.at(places, ("person", "start_minute", "end_minute"))
 
     @cached_property
     def _tied(self) -> NDArray[np.uint64]:
@@ -223,40 +222,48 @@ class Recount:
     def _touched(self) -> NDArray[np.int64]:
         """Places of the reports that may count otherwise than they did, or that bear on such a report.
 
-        Of most persons who are touched at all that is only what is recent: all since a New Year before which the
-        person's reports lie apart from those after it by more than anything that is counted looks across.
+        Of most persons who are touched at all that is only what is recent: all since the beginning of a period before
+        which the person's reports lie apart from those after it by more than anything that is counted looks across.
+        Persons are told apart within years at most, so periods begin with a year; of whom only the 30 days after a
+        stay have passed no stay counts otherwise, only what followed it, and theirs begin with a month.
         """
-        person = np.r_[self._new["person"], self._in_time["person"], self._tied]
-        since = np.r_[self._new["start_minute"], self._in_time["start_minute"], np.zeros(self._tied.size, np.int32)]
+        new, in_time, tied = self._new, self._in_time, self._tied
+        person = np.r_[new["person"], in_time["person"], tied]
+        since = np.r_[new["start_minute"], in_time["start_minute"], np.zeros(tied.size, np.int32)]
+        is_followed = (in_time["end_minute"] != NOTHING) & (in_time["start_minute"] < self.standing.as_of)
+        may_count = np.r_[np.ones(len(new["person"]), bool), ~is_followed, np.ones(tied.size, bool)]
         order = in_order_of_persons(person)
-        person, since = person[order], since[order]
+        person, since, may_count = person[order], since[order], may_count[order]
         first = first_of_each(person)
-        wanted, since = Wanted(person[first]), np.minimum.reduceat(since, first) if first.size else since
+        wanted = Wanted(person[first])
+        if first.size:
+            since, may_count = np.minimum.reduceat(since, first), np.logical_or.reduceat(may_count, first)
         values = rule_values()
         apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
+        period_of_day, begins_a_year = _periods(self.as_of)
         joined = np.zeros((len(_JOINED), first.size), np.uint64)
 
         # of what is told of one contact one report counts: they lie together, to its last end
-        again = {name: np.r_[self._links[name], self._new[name]] for name in _LINK}
+        again = {name: np.r_[self._links[name], new[name]] for name in _LINK}
         at, which = wanted.found(again["person"])
         end = _last_of_each(again["contact_id"][at], _until(again["start_minute"][at], again["end_minute"][at]))
-        _join(which, again["start_minute"][at], end, apart, _YEAR_OF_DAY, joined)
+        _join(which, again["start_minute"][at], end, apart, period_of_day, joined)
 
         found_of: list[NDArray[np.int32]] = []
-        year_of: list[NDArray[np.uint8]] = []
+        period_of: list[NDArray[np.uint8]] = []
 
         def theirs(run: Run) -> NDArray[np.int64]:
             at, which = wanted.found(run.get("person"))
             start, end = run.get("start_minute", at), run.get("end_minute", at)
             found_of.append(which)
-            year_of.append(_join(which, start, _until(start, end), apart, _YEAR_OF_DAY, joined))
+            period_of.append(_join(which, start, _until(start, end), apart, period_of_day, joined))
             return at
 
         places = self.reports.places(theirs)
-        first_year = _first_years(since, _YEAR_OF_DAY, joined)
+        first_period = _first_periods(since, may_count, period_of_day, begins_a_year, joined)
         bears = (
-            np.concatenate([np.empty(0, np.uint8), *year_of])
-            >= first_year[np.concatenate([np.empty(0, np.int32), *found_of])]
+            np.concatenate([np.empty(0, np.uint8), *period_of])
+            >= first_period[np.concatenate([np.empty(0, np.int32), *found_of])]
         )
         return places[bears]
 
@@ -298,47 +305,62 @@ def _until(start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32
     return np.where(end == NOTHING, np.int32(2**31 - 1), np.maximum(start, end))
 
 
-@njit(cache=True)
-def _year(minute, year_of_day):  # type: ignore[no-untyped-def]
-    return year_of_day[min(max(minute // 1440, 0), len(year_of_day) - 1)]
+def _periods(as_of: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The period of each day since 2000, and which periods begin with a year.
+
+    Years, and since the New Year before last months, seen from `as_of`; what comes later is of the last one.
+    """
+    day = np.arange(366 * (_MOST_PERIODS + 1))
+    date = np.datetime64(f"{_FIRST_YEAR}-01-01") + day
+    year, month = (date.astype(f"datetime64[{unit}]").astype(int) for unit in "YM")
+    first_month = 12 * (year[min(max(as_of // 1440, 0), day.size - 1)] - 1)
+    period = year - year[0] + np.maximum(month - first_month, 0) - np.maximum(year - first_month // 12, 0)
+    period = np.minimum(period, _MOST_PERIODS - 1)
+    begins = np.searchsorted(period, np.arange(period[-1] + 1))
+    return period.astype(np.uint8), month[begins] % 12 == 0
 
 
 @njit(cache=True)
-def _years(after, until):  # type: ignore[no-untyped-def]
-    """A bit for each year after one and until another."""
+def _period(minute, period_of_day):  # type: ignore[no-untyped-def]
+    return period_of_day[min(max(minute // 1440, 0), len(period_of_day) - 1)]
+
+
+@njit(cache=True)
+def _bits(after, until):  # type: ignore[no-untyped-def]
+    """A bit for each period after one and until another."""
     bits = np.uint64(0)
-    for year in range(after + 1, until + 1):
-        bits |= np.uint64(1) << np.uint64(year)
+    for period in range(after + 1, until + 1):
+        bits |= np.uint64(1) << np.uint64(period)
     return bits
 
 
 @njit(cache=True)
-def _join(which, start, end, apart, year_of_day, joined):  # type: ignore[no-untyped-def]
-    """Note New Years that persons' reports lie across or near to (see _JOINED); return the years of the starts."""
-    years = np.empty(len(which), np.uint8)
+def _join(which, start, end, apart, period_of_day, joined):  # type: ignore[no-untyped-def]
+    """Note beginnings of periods that persons' reports lie across or near to (see _JOINED); periods of the starts."""
+    periods = np.empty(len(which), np.uint8)
     for at in range(len(which)):
-        earliest, latest = _year(start[at] - apart, year_of_day), _year(end[at] + apart, year_of_day)
-        years[at] = earliest
+        earliest, latest = _period(start[at] - apart, period_of_day), _period(end[at] + apart, period_of_day)
+        periods[at] = earliest
         if earliest < latest:
-            first, last = _year(start[at], year_of_day), _year(end[at], year_of_day)
-            joined[0, which[at]] |= _years(first, last)
-            joined[1, which[at]] |= _years(last, latest)
-            joined[2, which[at]] |= _years(earliest, first)
-            years[at] = first
-    return years
+            first, last = _period(start[at], period_of_day), _period(end[at], period_of_day)
+            joined[0, which[at]] |= _bits(first, last)
+            joined[1, which[at]] |= _bits(last, latest)
+            joined[2, which[at]] |= _bits(earliest, first)
+            periods[at] = first
+    return periods
 
 
 @njit(cache=True)
-def _first_years(since, year_of_day, joined):  # type: ignore[no-untyped-def]
-    """The year of each person before which nothing bears on what began at `since` or later."""
-    first = np.empty(len(since), np.uint8)
+def _first_periods(since, within_years, period_of_day, begins_a_year, joined):  # type: ignore[no-untyped-def]
+    """The period of each person before which nothing bears on what began at `since` or later."""
+    found = np.empty(len(since), np.uint8)
     for at in range(len(since)):
-        year = _year(since[at], year_of_day)
-        across = joined[0, at] | (joined[1, at] & joined[2, at])
-        while across >> np.uint64(year) & np.uint64(1):
-            year -= 1
-        first[at] = year
-    return first
+        period = _period(since[at], period_of_day)
+        together = joined[0, at] | (joined[1, at] & joined[2, at])
+        while together >> np.uint64(period) & np.uint64(1) or (within_years[at] and not begins_a_year[period]):
+            period -= 1
+        found[at] = period
+    return found
 
 
 def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

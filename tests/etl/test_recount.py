@@ -118,6 +118,27 @@ def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, persons: list[int
     assert standing is not None and standing.counts["cube"]["n_stay"].sum() > 0
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # it lay in the future, and the person was admitted in the same year: one person, not two
+        [(1, "2024-01-10 08:00", "2024-01-12 08:00", 101), (2, "2024-06-02 08:00", "2024-06-04 08:00", 101)],
+        # one stay over the beginning of a month, which counts where it began
+        [(1, "2024-04-29 08:00", "2024-04-30 23:00", 101), (2, "2024-05-01 01:00", "2024-05-20 08:00", 860)],
+    ],
+    ids=["future", "across"],
+)
+def test_what_time_alone_touches_is_counted_with_all_that_bears_on_it(rows: list, tmp_path: Path) -> None:
+    write_history(tmp_path, "population", [POPULATION], name="b" * 64)
+    contacts = [contact(number, 5, minute(start), minute(end), municipality=at) for number, start, end, at in rows]
+    write_history(tmp_path, "lpr_contacts", contacts, name="1" * 64)
+    empty_history(tmp_path)
+    standing = counts_of(tmp_path, date(2024, 6, 1), None)
+    recounted, counted = (counts_of(tmp_path, date(2024, 7, 1), known) for known in (standing, None))
+    for name in KEYS:
+        assert recounted.counts[name].sort(pl.all()).equals(counted.counts[name].sort(pl.all())), name
+
+
 def test_counts_stand_only_for_what_they_were_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is gone, an earlier end of the data, or another rule: everything is counted again."""
     chance = random.Random(1)
