@@ -237,7 +237,7 @@ def rollback(data_dir: Path, lang: "Language") -> None:
 
     with one_writer(data_dir):
         target = roll_back(data_dir)
-    _say("publish.current", lang, release=target.stem)
+    _say("publish.rolled_back", lang, release=target.stem)
 
 
 @main.command()
@@ -259,6 +259,8 @@ def withdraw(release_id: str, data_dir: Path, with_deliveries: bool, lang: "Lang
     brought = ", ".join(f"{delivery['file']} ({kinds[delivery['kind']][lang]})" for delivery in done.deliveries)
     if brought:
         _say("publish.taken_out" if with_deliveries else "publish.brought", lang, files=brought)
+    if brought and with_deliveries and done.current.stem > release_id:
+        _say("publish.still_counted", lang, current=done.current.stem, data=data_dir)
 
 
 @main.command()

@@ -7,12 +7,19 @@ import polars as pl
 
 from etl.publish import PublishProblem
 from etl.words import Both, together, told
+from kpis.area import MAP_DAY
+from kpis.period import add_months
 from kpis.release import Release
 
 LARGEST_CHANGE = 0.10  # of stays in months that both releases hold as final: of all, of a month, of a municipality
 FEWEST_TO_MISS = 50  # stays: fewer come and go with a correction in a small municipality
 MOST_TOLD = 8  # changes; who gets more reads the first, and `etl diff`
 OLDEST_POPULATION = 550  # days before the end of the data period
+LARGEST_GROWTH = 0.03  # of the country's population from one quarter that was delivered to the next
+LARGEST_GROWTH_OF_ONE = 0.10  # of a municipality's
+NEWEST_MONTHS = 3  # that are held against the year before them: what is missing is missing there
+SMALLEST_SHARE = 0.5  # of a region's usual month
+FEWEST_USUAL = 200  # stays in a region's usual month: fewer may halve by chance
 
 
 def audit(
@@ -56,12 +63,85 @@ def audit(
     oldest = date.fromisoformat(manifest["as_of"]) - timedelta(days=OLDEST_POPULATION)
     if isinstance(newest, date) and newest < oldest and not accept_change:
         problems.append(told("audit.population_old", quarter=newest, days=OLDEST_POPULATION))
+    if not accept_change:
+        unusual = [
+            *_growth(population, _named(tables["area"])),
+            *_thin_months(cube, tables["membership"], tables["area"], manifest),
+        ]
+        problems += [*unusual, told("audit.accept_unusual")] if unusual else []
     if current is not None and not accept_change and current.manifest["is_synthetic"] == manifest["is_synthetic"]:
-        of_municipalities = tables["area"].filter(pl.col("level") == "municipality")
-        named = dict(of_municipalities.select("area_code", pl.format("{} ({})", "name", "area_code")).iter_rows())
-        problems += _changes(cube, manifest, current, named)
+        problems += _changes(cube, manifest, current, _named(tables["area"]))
     if problems:
         raise PublishProblem(told("stop.audit", problems=together(problems)))
+
+
+def _named(area: pl.DataFrame) -> dict[str, str]:
+    """Municipalities as a sentence calls them, by code."""
+    municipalities = area.filter(pl.col("level") == "municipality")
+    return dict(municipalities.select("area_code", pl.format("{} ({})", "name", "area_code")).iter_rows())
+
+
+def _growth(population: pl.DataFrame, named: dict[str, str]) -> list[Both]:
+    """Quarters whose population cannot follow the one before it: all rates would be wrong."""
+    cells = population.group_by("municipality_code", "quarter").agg(pl.col("persons").cast(pl.Int64).sum())
+    country = cells.group_by("quarter").agg(pl.col("persons").sum()).sort("quarter")
+    found = [
+        told("audit.growth", quarter=quarter, now=now, before=before)
+        for quarter, now, before in _jumps(country, LARGEST_GROWTH).select("quarter", "persons", "before").iter_rows()
+    ]
+    if found:
+        return found[:MOST_TOLD]
+    moved = _jumps(cells.sort("municipality_code", "quarter"), LARGEST_GROWTH_OF_ONE, "municipality_code")
+    return [
+        told("audit.growth_of", municipality=named[code], quarter=quarter, now=now, before=before)
+        for code, quarter, now, before in moved.select("municipality_code", "quarter", "persons", "before")
+        .head(MOST_TOLD)
+        .iter_rows()
+    ]
+
+
+def _jumps(persons: pl.DataFrame, largest: float, *of: str) -> pl.DataFrame:
+    """The rows of a table in order that differ by more than a share from the row `before` them, of the same area."""
+    before = pl.col("persons").shift(1).over(of) if of else pl.col("persons").shift(1)
+    return persons.with_columns(before.alias("before")).filter(
+        (pl.col("persons") / pl.col("before") - 1).abs() > largest
+    )
+
+
+def _thin_months(
+    cube: pl.DataFrame, membership: pl.DataFrame, area: pl.DataFrame, manifest: dict[str, Any]
+) -> list[Both]:
+    """Newest months of which a region has far fewer stays than usual: a missing file looks like few patients."""
+    as_of = date.fromisoformat(manifest["as_of"])
+    region_of = membership.filter((pl.col("level") == "region") & (pl.col("valid_from") <= MAP_DAY["2024"]))
+    region_of = region_of.filter(pl.col("valid_to").is_null() | (pl.col("valid_to") > MAP_DAY["2024"]))
+    name_of = dict(area.filter(pl.col("level") == "region").select("area_code", "name").iter_rows())
+    months = (
+        cube.filter(pl.col("group_id") == "all")
+        .with_columns(pl.col("municipality_code").cast(pl.String))
+        .join(region_of.select("municipality_code", "area_code"), on="municipality_code")
+        .group_by("area_code", "month")
+        .agg(pl.col("n_stay").cast(pl.Int64).sum().alias("n"))
+    )
+    newest, first = add_months(as_of, -NEWEST_MONTHS), add_months(as_of, -NEWEST_MONTHS - 12)
+    usual = (
+        months.filter(pl.col("month").is_between(first, newest, closed="left"))
+        .group_by("area_code")
+        .agg(pl.col("n").median().alias("usual"))
+        .filter(pl.col("usual") >= FEWEST_USUAL)
+    )
+    looked_at = pl.DataFrame({"month": [add_months(newest, number) for number in range(NEWEST_MONTHS)]})
+    thin = (
+        usual.join(looked_at, how="cross")
+        .join(months, on=["area_code", "month"], how="left")
+        .with_columns(pl.col("n").fill_null(0))
+        .filter(pl.col("n") < SMALLEST_SHARE * pl.col("usual"))
+        .sort("month", "area_code")
+    )
+    return [
+        told("audit.thin", area=name_of[code], month=_month(month), now=n, usual=round(usual))
+        for code, month, n, usual in thin.select("area_code", "month", "n", "usual").head(MOST_TOLD).iter_rows()
+    ]
 
 
 def _changes(cube: pl.DataFrame, manifest: dict[str, Any], current: Release, named: dict[str, str]) -> list[Both]:

@@ -308,8 +308,8 @@ def _count_starts(start, rule, n):  # type: ignore[no-untyped-def]
 def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.DataFrame:
     """Reports of contacts that were reported more than once, and what becomes of each.
 
-    Rule C1: the newest report wins (time of report, then the extract that tells of the latest point in time, then
-    content); equal rows count once. Only ids seen twice need a decision: that is a small part of all reports.
+    Rule C1: the newest report wins (time of report, then a cancellation, then the extract that tells of the latest
+    point in time, then content); equal rows count once. Only ids seen twice need a decision: a small part of all.
 
     Args:
         reports: all reports.
@@ -325,8 +325,8 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
         pl.struct("contact_id", *CONTENT).is_first_distinct().alias("is_first_copy")
     )
     again = again.sort(
-        "contact_id", "is_first_copy", "reported_minute", "newest_minute", *CONTENT, "delivery", "row",
-        descending=[False, True, True, True, *(False for _ in CONTENT), False, False],
+        "contact_id", "is_first_copy", "reported_minute", "is_cancelled", "newest_minute", *CONTENT, "delivery", "row",
+        descending=[False, True, True, True, True, *(False for _ in CONTENT), False, False],
     )  # fmt: skip
     return again.select(
         "at",

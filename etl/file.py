@@ -11,7 +11,9 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -107,6 +109,14 @@ class DeliveredFile:
         if len(content) > LARGEST_IN_MEMORY:
             raise Refused("D11-size.memory")
         return content
+
+    def modified(self) -> str:
+        """When the content was written, as far as its file system or archive tells; never in the future. ISO 8601."""
+        written = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        if self.member is not None:
+            with suppress(OSError, KeyError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(self.path) as archive:
+                written = datetime(*archive.getinfo(self.member).date_time, tzinfo=UTC)
+        return min(written, datetime.now(UTC)).isoformat(timespec="seconds")
 
     def sha256(self) -> str:
         """The hash of the content, unpacked: the same data are the same delivery however they were packed."""

@@ -37,6 +37,8 @@ TOLD_IN_SUM = "P1-outside"  # the check of the whole file says it once, with the
 AREAS = ("municipality", "area", "named_area")  # types of columns in which a former municipality may stand
 NO_FILE = "none"  # name of the empty file of each kind, see `empty_history`
 DEATHS = "deaths_of_contacts"  # folder of the history: deaths that contacts tell of
+EXACT_DIGITS = 15  # of a number in a spreadsheet; what follows becomes zeros
+IDS_LOOKED_AT = 1_000  # of a batch: a spreadsheet spoils them all
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
 
@@ -57,7 +59,17 @@ class Landed:
     has_test_persons: bool
     key_id: str
     checksum: str = ""  # of the landed file, see `checksum_of`; empty where an earlier version landed it
+    modified: str = ""  # see DeliveredFile.modified; empty where an earlier version landed it
     checksum_of_deaths: str = ""  # of the file of deaths that contacts tell of; empty where they tell of none
+
+    @property
+    def precedence(self) -> tuple[str, int, str, str]:
+        """Orders deliveries: of the same fact told by two, the one that comes last counts.
+
+        The day on which the file was written, the newest point in time it tells of, and what is left. A correction of
+        an old month is written later than what it corrects; files that were copied together are of one day.
+        """
+        return self.modified[:10], self.newest_minute, self.modified, self.sha256
 
     @property
     def path_name(self) -> str:
@@ -125,6 +137,8 @@ class _Tally:
     by_rule: Counter[str] = field(default_factory=Counter)
     faults: list[pl.DataFrame] = field(default_factory=list)
     deaths: list[pl.DataFrame] = field(default_factory=list)
+    long_ids: int = 0  # of those looked at
+    rounded_ids: int = 0
 
     def add(self, typed: Typed, landed: pl.DataFrame, faults: pl.DataFrame) -> None:
         """Count rows that were typed and landed one column after the other."""
@@ -147,6 +161,15 @@ class _Tally:
             self.newest_minute = max(self.newest_minute, int(plain.columns[name].max(initial=0)))
         self.has_test_persons |= plain.has_test_persons
         self.deaths.append(plain.deaths)
+        ids = [str(number) for number in plain.columns["contact_id"][:IDS_LOOKED_AT].tolist()]
+        tails = [number[EXACT_DIGITS:] for number in ids if len(number) > EXACT_DIGITS + 1]
+        self.long_ids += len(tails)
+        self.rounded_ids += sum(not tail.strip("0") for tail in tails)
+
+    @property
+    def are_ids_rounded(self) -> bool:
+        """Whether a spreadsheet has made zeros of the last digits: of other ids one in a hundred ends so."""
+        return self.long_ids >= 20 and self.rounded_ids > self.long_ids / 2
 
 
 def land(
@@ -195,6 +218,8 @@ def _land_into(
             progress(n_delivered)
     if tally.rows_in == 0:
         raise Refused("D1-empty.rows")
+    if tally.are_ids_rounded:
+        raise Refused("C1-id.rounded", n=tally.rounded_ids, of=tally.long_ids)
     known = Landed(
         file=delivery.file.name,
         sha256=delivery.sha256,
@@ -208,6 +233,7 @@ def _land_into(
         newest_minute=tally.newest_minute,
         has_test_persons=tally.has_test_persons,
         key_id=key.key_id,
+        modified=delivery.file.modified(),
     )
     if shape.check is not None:
         known = replace(known, findings=[*known.findings, *shape.check(pl.read_parquet(part))])

@@ -48,7 +48,7 @@ from kpis.release import CONTRACT, Release
 
 COUNTING_CODE = ("contact.py", "stay.py", "count.py")  # from contacts to counts; shown on the method page
 # told, and nothing to mend
-QUIET = ("C1", "P0-total", "P1-total", "D2-unread", "D2-unshown", "D3-above", "D8-sheet", "D10-again")
+QUIET = ("C1", "N1", "P0-total", "P1-total", "D2-unread", "D2-unshown", "D3-above", "D8-sheet", "D10-again")
 
 
 @dataclass(frozen=True)
@@ -348,10 +348,12 @@ def _report(file: Landed, fate: Fate, again: Finding | None) -> FileReport:
         later = n - file.faults_by_rule.get(rule, 0)
         if rule in LATER_RULES and later > 0:
             findings.append(Finding.of(f"{rule}.later", fate.first_row_by_rule[rule], n=later))
-    if fate.duplicate - file.rows_total > 0:
-        findings.append(Finding.of("C1.duplicate", n=fate.duplicate - file.rows_total))
-    if fate.superseded:
-        findings.append(Finding.of("C1.superseded", n=fate.superseded))
+    repeated = fate.duplicate - file.rows_total
+    if again is None and repeated:
+        findings.append(Finding.of("C1.duplicate" if file.kind == "lpr_contacts" else "N1.duplicate", n=repeated))
+    if again is None and fate.superseded:
+        text = "C1.superseded" if file.kind == "lpr_contacts" else "N1-other.superseded"
+        findings.append(Finding.of(text, n=fate.superseded))
     # what a second copy holds was counted with the first
     loaded, duplicate, superseded = fate.loaded, fate.duplicate, fate.superseded
     if again is not None:

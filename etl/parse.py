@@ -99,8 +99,15 @@ def read_text(values: pl.Series, _: Column) -> pl.Series:
     return values.set(values.str.contains(PERSON_IN_TEXT).fill_null(False), None)
 
 
+SPOILED_NUMBER = r"^\d+([.,]\d+[eE]\+?|[eE]\+)\d+$"
+
+
 def read_id(values: pl.Series, _: Column) -> pl.Series:
-    """An id as Int64: the number it is, or a stable hash below zero where it is no number under 2^63."""
+    """An id as Int64: the number it is, or a stable hash below zero where it is no number under 2^63.
+
+    Null where a spreadsheet has written it as 1,00E+17: others have become the same.
+    """
+    values = values.set(values.str.contains(SPOILED_NUMBER).fill_null(False), None)
     numbers = values.cast(pl.Int64, strict=False)
     is_plain = _is_plain_number(values, numbers)
     if (is_plain | values.is_null()).all():

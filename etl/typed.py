@@ -17,6 +17,10 @@ DAYS_AND_TIMES = ("date", "timestamp", "end_of_day")
 FOR_EVER = r"^(9999-?12-?31|31[-./]12[-./]9999|31DEC9999)"
 SWAPPED_SHARE = 0.1  # of the dates of a column, before it is taken to be written month first
 UNKNOWN = -1
+PERSON_LIKE = r"\d{5,6}[-\s.]{0,3}\d{4}|\d{2}[-./ ]\d{2}[-./ ]\d{2}[-\s./]{0,3}\d{4}"
+NAME_LIKE = r"\p{Lu}\p{Ll}+(?:[ -]+\p{Lu}[\p{Ll}.]*)+"  # two words or more, each with a capital
+HIDDEN_NUMBER, HIDDEN_NAME = "xxxxxx-xxxx", "Xxxx Xxxx"
+AREAS = ("area", "named_area")
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Typing:
                     "row",
                     pl.lit(column.name).alias("column"),
                     pl.lit(column.rule).alias("rule"),
-                    mask(pl.col("found"), is_person=column.type == "person").alias("found"),
+                    mask(pl.col("found"), column.type).alias("found"),
                 )
             )
             if column.rule:
@@ -197,9 +201,14 @@ def _with_clock(days: pl.Series, clock: pl.Series) -> pl.Series:
     return to_text(days).str.slice(0, 10) + " " + to_text(clock).fill_null("00:00")
 
 
-def mask(text: pl.Expr, *, is_person: bool) -> pl.Expr:
-    """What a message may show of a value: short, and never anything that could be a person."""
-    if is_person:
-        return pl.when(text.is_not_null()).then(pl.lit("xxxxxx-xxxx"))
-    hidden = text.str.replace_all(r"\d{5,6}[-\s.]{0,3}\d{4}", "xxxxxx-xxxx").str.replace_all(r"[\x00-\x1f\x7f]", "�")
+def mask(text: pl.Expr, type_: str) -> pl.Expr:
+    """What a message may show of a value: short, and never anything that could be a person.
+
+    Columns may be shifted, so persons' numbers and names may stand in each; only areas are called like persons.
+    """
+    if type_ == "person":
+        return pl.when(text.is_not_null()).then(pl.lit(HIDDEN_NUMBER))
+    hidden = text.str.replace_all(PERSON_LIKE, HIDDEN_NUMBER).str.replace_all(r"[\x00-\x1f\x7f]", "�")
+    if type_ not in AREAS:
+        hidden = hidden.str.replace_all(NAME_LIKE, HIDDEN_NAME)
     return hidden.str.slice(0, 80)

@@ -47,6 +47,7 @@ from etl.land import Landed, landed_files, refuse_damaged
 from etl.parse import EPOCH
 from etl.recount import Recount, Standing, fingerprint
 from etl.rules import rule_values
+from etl.shape import SHAPES
 from etl.words import Both, Problem, told
 from kpis.reference import areas, load_codelists, memberships, standard_population
 from kpis.release import CONTRACT, digest
@@ -73,6 +74,24 @@ VIEWS = {
     "esundhed": "esundhed_report",
     "statbank": "statbank_report",
     "baseline": "baseline_report",
+}
+
+
+# What tells the facts of a small delivery apart, and which of those who tell the same fact counts: that of the delivery
+# which comes last (see `Landed.precedence`), and within it the first row.
+_BY_DELIVERY = 'precedence desc, "row"'
+FACTS = {
+    "acute_place_capacity": ("municipality, unit_id, day, coalesce(place_type, 'acute')", _BY_DELIVERY),
+    "acute_place_stays": ("municipality, stay_id", 'precedence desc, end_minute desc nulls last, "row"'),
+    "baseline": ("indicator, area, period", f"answered_on desc nulls last, {_BY_DELIVERY}"),
+    "esundhed": ("indicator, area, period", _BY_DELIVERY),
+    "faerdigbehandlede": ("municipality, month", _BY_DELIVERY),
+    "generic_long": ("indicator, area, period", _BY_DELIVERY),
+    "goals": ("goal_id", _BY_DELIVERY),
+    "interventions": ("intervention_id", _BY_DELIVERY),
+    "population": ("municipality, quarter", "precedence desc"),  # all rows of one delivery
+    "services_template": ("municipality, service_type, name", _BY_DELIVERY),
+    "statbank": ("municipality, period, statbank_table, measure", _BY_DELIVERY),
 }
 
 
@@ -140,7 +159,11 @@ class Warehouse:
     def run(self, *names: str) -> None:
         """Run SQL files of `sql/`, in the given order."""
         for name in names:
-            self._connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
+            self.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
+
+    def execute(self, sql: str) -> None:
+        """Run statements."""
+        self._connection.execute(sql)
 
     def close(self) -> None:
         """Drop everything."""
@@ -198,10 +221,40 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
 
 def judge_reports(warehouse: Warehouse) -> Newest:
     """Find the newest report of every contact and what of them is held back, without building anything of them."""
-    warehouse.run("05_small_deliveries")
+    _read_small_deliveries(warehouse)
     around = surroundings(warehouse)
     found = newest(warehouse.reports, around)
     warehouse.again, warehouse.held_back = found.again, all_held_back(found, around, warehouse.as_of)
+    return found
+
+
+def _read_small_deliveries(warehouse: Warehouse) -> None:
+    """Make `newest_<view>` of every kind of FACTS: the rows that count."""
+    warehouse.run("05_small_deliveries")
+    for kind, (facts, order) in FACTS.items():
+        view = VIEWS[kind]
+        warehouse.execute(
+            f"create table newest_{view} as select {view}.* from {view} inner join delivery using (delivery) "
+            f"where rule is null qualify rank() over (partition by {facts} order by {order}) = 1"
+        )
+
+
+def _not_counted(warehouse: Warehouse) -> dict[str, dict[str, int]]:
+    """By sha256 of small deliveries, rows of FACTS that do not count: duplicate (of one that does), superseded."""
+    found: dict[str, dict[str, int]] = {}
+    for kind in {file.kind for file in warehouse.files} & FACTS.keys():
+        view = VIEWS[kind]
+        content = f"hash({', '.join(SHAPES[kind].schema.keys() - {'row'})})"
+        rows = warehouse.query(f"""
+            with left_out as (
+                select sha256, {content} in (select {content} from newest_{view}) as is_told
+                from {view} anti join newest_{view} using (delivery, "row") inner join delivery using (delivery)
+                where rule is null
+            )
+            select sha256, count(*) filter (is_told) as duplicate, count(*) filter (not is_told) as superseded
+            from left_out group by sha256
+        """)
+        found |= {row.pop("sha256"): row for row in rows.iter_rows(named=True)}
     return found
 
 
@@ -265,9 +318,10 @@ def fates(warehouse: Warehouse) -> dict[str, Fate]:
         pl.col("n").sum(), pl.col("row").min().alias("first_row")
     )
     broken_of = broken.rows_by_key("sha256")
+    not_counted = _not_counted(warehouse)
     result = {}
     for file in warehouse.files:
-        by_fate = dict(again.get(file.sha256, []))
+        by_fate = dict(again.get(file.sha256, [])) | not_counted.get(file.sha256, {})
         if file.kind == "lpr_contacts":
             rules = broken_of.get(file.sha256, [])
             by_rule, first_row = {rule: n for rule, n, _ in rules}, {rule: row for rule, _, row in rules}
@@ -304,7 +358,7 @@ def build(
         raise BuildProblem(told("stop.no_population"))
     if warehouse.span.as_of <= warehouse.span.data_from:
         raise BuildProblem(told("stop.as_of", as_of=warehouse.span.as_of, first=warehouse.span.data_from))
-    warehouse.run("05_small_deliveries")
+    _read_small_deliveries(warehouse)
     around = surroundings(warehouse)
     decided_by = fingerprint(around, [f.sha256 for f in warehouse.files if f.kind in BEAR_ON_CONTACTS])
     files = frozenset(file.sha256 for file in warehouse.files if file.kind == "lpr_contacts")
@@ -384,9 +438,14 @@ def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: lis
         none = f"select *, 0 as delivery from read_parquet('{_quoted(history / kind / 'none.parquet')}')"
         # Files landed by an older version may lack a column that came later; it is null in them.
         connection.execute(f"create view {view} as {' union all by name '.join([none, *read])}")
-    connection.execute("create table delivery (delivery integer, sha256 varchar, newest_minute integer)")
-    rows = [[number_of[file.sha256], file.sha256, file.newest_minute] for file in files]
-    connection.executemany("insert into delivery values (?, ?, ?)", rows or [[0, "", 0]])
+    connection.execute(
+        "create table delivery (delivery integer, sha256 varchar, newest_minute integer, precedence integer)"
+    )
+    rows = [
+        [number_of[file.sha256], file.sha256, file.newest_minute, place]
+        for place, file in enumerate(sorted(files, key=lambda file: file.precedence))
+    ]
+    connection.executemany("insert into delivery values (?, ?, ?, ?)", rows or [[0, "", 0, 0]])
     return number_of
 
 

@@ -4,16 +4,9 @@
 -- hospital contacts was not admitted.
 create table acute_place_stay as
 with newest as (
-    select stay_report.*
-    from stay_report
-    inner join delivery using (delivery)
-    where stay_report.rule is null
-        and coalesce(stay_report.place_type, 'acute') = 'acute'
-        and stay_report.start_minute < getvariable('as_of')
-    qualify row_number() over (
-        partition by stay_report.stay_id, stay_report.municipality
-        order by delivery.newest_minute desc, end_minute desc nulls last, delivery, "row"
-    ) = 1
+    select *
+    from newest_stay_report
+    where coalesce(place_type, 'acute') = 'acute' and start_minute < getvariable('as_of')
 ),
 followed as (
     select newest.stay_id, newest.municipality, min(admission.start_minute) as admitted_minute

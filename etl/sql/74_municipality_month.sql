@@ -30,7 +30,8 @@ capacity as (
         count(distinct day) as days,
         count(*) filter (where occupied > available) as over_capacity,
         sum(refused) as refused
-    from newest_capacity
+    from newest_capacity_report
+    where coalesce(place_type, 'acute') = 'acute'  -- other temporary places (Serviceloven § 84) stand in the same files
     group by municipality, date_trunc('month', day)
 ),
 long as (
@@ -71,7 +72,7 @@ long as (
     union all
     select municipality_code, month, 'n_refused_referral', '', refused, null from capacity
     union all
-    select municipality as municipality_code, month, 'days_after_ready', '', days, null from newest_faerdigbehandlede
+    select municipality as municipality_code, month, 'days_after_ready', '', days, null from newest_faerdigbehandlede_report
 )
 select municipality_code, month, measure, category, n::integer as n, n_person::integer as n_person
 from long

@@ -1,22 +1,13 @@
 -- Tables of the release that hold no persons and need no protection; names and columns as in kpis/release.toml.
 
--- Of two deliveries of a quarter the one that reaches further in time counts.
 create table out_population as
-with chosen as (
-    select municipality, quarter, arg_max(delivery, (newest_minute, delivery)) as delivery
-    from (select distinct municipality, quarter, delivery from population_report where rule is null)
-    inner join delivery using (delivery)
-    group by municipality, quarter
-)
 select
     municipality as municipality_code,
     quarter,
     sex::tinyint as sex,
     age_from::smallint as age_from,
     sum(persons)::integer as persons
-from population_report
-semi join chosen using (municipality, quarter, delivery)
-where rule is null
+from newest_population_report
 group by municipality, quarter, sex, age_from;
 
 create table out_membership as
@@ -49,9 +40,11 @@ told as (
     inner join days_of_file using (delivery)
     inner join month_of_day using (day)
     union all
-    select 'acute_place_capacity', municipality, date_trunc('month', day)::date from newest_capacity
+    select 'acute_place_capacity', municipality, date_trunc('month', day)::date
+    from newest_capacity_report
+    where coalesce(place_type, 'acute') = 'acute'
     union all
-    select 'faerdigbehandlede', municipality, month from newest_faerdigbehandlede
+    select 'faerdigbehandlede', municipality, month from newest_faerdigbehandlede_report
     union all
     select 'population', municipality_code, quarter from out_population
     union all
@@ -63,19 +56,9 @@ group by kind, municipality_code;
 
 create table out_goal as
 select goal_id, indicator, level, area_code, scope, term, baseline_value, baseline_period, target_value, due_date
-from goal_report
-inner join delivery using (delivery)
-where goal_report.rule is null
-qualify row_number() over (partition by goal_id order by delivery.newest_minute desc, delivery, "row") = 1;
+from newest_goal_report;
 
 create table out_intervention as
-with newest as (
-    select intervention_report.*
-    from intervention_report
-    inner join delivery using (delivery)
-    where intervention_report.rule is null
-    qualify row_number() over (partition by intervention_id order by delivery.newest_minute desc, delivery, "row") = 1
-)
 select
     intervention_id,
     name,
@@ -99,7 +82,7 @@ select
     registered_on,
     plan_hash,
     locked_plan
-from newest;
+from newest_intervention_report;
 
 create table out_service as
 select
@@ -116,25 +99,14 @@ select
     operator,
     valid_from,
     null::date as valid_to
-from service_report
-inner join delivery using (delivery)
-where service_report.rule is null
-qualify row_number() over (partition by municipality, service_type, name order by delivery.newest_minute desc, delivery, "row") = 1;
+from newest_service_report;
 
 -- Figures of others, one a row (generic long) or with years side by side (eSundhed).
 create table out_official_figure as
-with reported as (
-    select *, 'generic_long' as source from official_report where rule is null
+with newest as (
+    select *, 'generic_long' as source from newest_official_report
     union all by name
-    select *, 'esundhed' as source from esundhed_report where rule is null
-),
-newest as (
-    select reported.*
-    from reported
-    inner join delivery using (delivery)
-    qualify row_number() over (
-        partition by source, indicator, area, period order by delivery.newest_minute desc, delivery, "row"
-    ) = 1
+    select *, 'esundhed' as source from newest_esundhed_report
 )
 select
     indicator,
@@ -150,25 +122,10 @@ from newest;
 -- grain: municipality × period × StatBank table × measure; n is null where StatBank gives none
 create table out_welfare as
 select municipality as municipality_code, period, statbank_table, measure, n
-from statbank_report
-inner join delivery using (delivery)
-where statbank_report.rule is null
-qualify row_number() over (
-    partition by municipality, period, statbank_table, measure order by delivery.newest_minute desc, delivery, "row"
-) = 1;
+from newest_statbank_report;
 
 -- grain: indicator × area × period of a questionnaire's answers
 create table out_baseline as
-with newest as (
-    select baseline_report.*
-    from baseline_report
-    inner join delivery using (delivery)
-    where baseline_report.rule is null
-    qualify row_number() over (
-        partition by indicator, area, period
-        order by answered_on desc nulls last, delivery.newest_minute desc, delivery, "row"
-    ) = 1
-)
 select
     indicator,
     split_part(area, ':', 1) as level,
@@ -177,4 +134,4 @@ select
     value,
     unit,
     respondents::integer as respondents
-from newest;
+from newest_baseline_report;

@@ -1,6 +1,7 @@
 """From a folder of deliveries to a release: what is taken in, what is refused, and that nothing half-happens."""
 
 import json
+import os
 from datetime import date
 from pathlib import Path
 
@@ -232,7 +233,7 @@ def test_what_changes_in_one_month_or_municipality_alone_needs_a_reason(tmp_path
     large = [line for month in range(1, 7) for line in month_of(month, 900, 10_000 * month, "0101", 61)]
     small = [line for month in range(1, 7) for line in month_of(month, 60, 100_000 + 1_000 * month, "0147", 62)]
     write_contacts(tmp_path / "in" / "k.csv", large + small)
-    load([tmp_path / "in"], tmp_path / "data", as_of=date(2024, 10, 1))
+    load([tmp_path / "in"], tmp_path / "data", as_of=date(2024, 10, 1), accept_change="nothing after June")
     moved = month_of(4, 60, 104_000, "0101", 62, reported="2024-09-01 08:00")
     for lines, said in (
         (month_of(2, 300, 500_000, "0101", 63), "Stays in 2024-02 change"),
@@ -243,6 +244,88 @@ def test_what_changes_in_one_month_or_municipality_alone_needs_a_reason(tmp_path
         with pytest.raises(PublishProblem, match=said):
             load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 10, 1))
     assert len(published(tmp_path / "data")) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda code, n: n * 2, r"population is 415,520 in 2024-04-01 and 207,760 in the quarter before"),
+        (lambda code, n: n * 2 if code == "860" else n, r"population of Hjørring \(0860\) is 4,240 in 2024-04-01"),
+    ],
+    ids=["the country", "one municipality"],
+)
+def test_a_population_that_jumps_needs_a_reason(tmp_path: Path, change, said: str) -> None:
+    folder = write_folder(tmp_path / "in")
+    load([folder], tmp_path / "data")
+    write_population(tmp_path / "later.csv", ("2024K2",))
+    head, *lines = (tmp_path / "later.csv").read_text("utf-8-sig").split("\n")
+    cells = [line.split(";") for line in lines if not line.startswith(("000;", "411;"))]
+    changed = [";".join([*cell[:4], str(change(cell[0], int(cell[4])))]) for cell in cells]
+    (tmp_path / "later.csv").write_text("\n".join([head, *changed]), encoding="utf-8")
+    with pytest.raises(PublishProblem, match=said):
+        load([tmp_path / "later.csv"], tmp_path / "data")
+    assert load([tmp_path / "later.csv"], tmp_path / "data", accept_change="it is so").published
+
+
+def test_a_newest_month_that_lacks_a_region_needs_a_reason(tmp_path: Path) -> None:
+    """Few patients and a missing file look the same."""
+    write_population(tmp_path / "folk1a.csv")
+    north = [line for month in range(1, 7) for line in month_of(month, 300, 10_000 * month, "0860", 61)]
+    east = [line for month in range(1, 6) for line in month_of(month, 300, 100_000 + 1_000 * month, "0101", 62)]
+    write_contacts(tmp_path / "k.csv", north + east)
+    files = [tmp_path / "folk1a.csv", tmp_path / "k.csv"]
+    with pytest.raises(PublishProblem, match="Region Hovedstaden has 0 stays in 2024-06; it is usually about 300"):
+        load(files, tmp_path / "data")
+    write_contacts(tmp_path / "june.csv", month_of(6, 300, 200_000, "0101", 62))
+    assert load([*files, tmp_path / "june.csv"], tmp_path / "data").published
+
+
+DAYS = "kommune;periode;dage"
+
+
+@pytest.mark.parametrize(
+    ("later_day", "days", "n_left_out"),
+    [(True, 777, 0), (False, 5, 1)],
+    ids=["a correction of a later day", "of one day what reaches further"],
+)
+def test_of_what_two_small_deliveries_tell_the_later_one_counts(
+    tmp_path: Path, later_day: bool, days: int, n_left_out: int
+) -> None:
+    folder = write_folder(tmp_path / "in")
+    lines = ["0860;2024-01;5", "0860;2024-02;6"]
+    (folder / "faerdigbehandlede.csv").write_text("\n".join([DAYS, *lines]), encoding="utf-8")
+    corrected = tmp_path / "rettet.csv"
+    corrected.write_text("\n".join([DAYS, "0860;2024-01;777"]), encoding="utf-8")
+    if not later_day:
+        day = (folder / "faerdigbehandlede.csv").stat().st_mtime
+        os.utime(corrected, (day, day))
+    else:
+        os.utime(folder / "faerdigbehandlede.csv", (0, 10**9))
+    contents = []
+    for number, order in enumerate(([folder, corrected], [corrected, folder])):
+        data = tmp_path / f"data{number}"
+        load([folder / "folk1a.csv", folder / "kontakter.csv"], data, protection=UNPROTECTED)
+        for path in order:
+            report = load([path], data, protection=UNPROTECTED)
+            (told,) = [file for file in report.files if file.file.endswith("rettet.csv")] or [None]
+            if told is not None and order[0] == folder:
+                assert (told.rows_loaded, told.rows_superseded) == (1 - n_left_out, n_left_out)
+                assert any(f.rule == "N1-other" for f in told.findings) == bool(n_left_out)
+        found = open_release(data).sql("select n from municipality_month where measure = 'days_after_ready' order by n")
+        contents.append(found["n"].to_list())
+    assert contents[0] == contents[1] == sorted([days, 6]), "whichever was loaded first"
+
+
+def test_a_cancellation_of_the_same_time_of_report_counts(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    load([folder], tmp_path / "data", protection=UNPROTECTED)
+    stays = "select sum(n_stay)::bigint from cube where group_id = 'all'"
+    before = open_release(tmp_path / "data").sql(stays).item()
+    line = month_of_contacts()[0]
+    (tmp_path / "annul.csv").write_text(f"{CONTACT_HEADER};annulleret\n{line};1", encoding="utf-8")
+    report = load([tmp_path / "annul.csv"], tmp_path / "data", protection=UNPROTECTED)
+    assert report.files[0].rows_superseded == 0
+    assert open_release(tmp_path / "data").sql(stays).item() == before - 1
 
 
 def test_a_population_of_long_ago_needs_a_reason(tmp_path: Path) -> None:
@@ -270,6 +353,36 @@ def test_a_release_that_was_wrong_can_be_withdrawn_and_its_delivery_taken_out(tm
     assert open_release(data).sql(stays).item() == (361 if with_deliveries else 362)
     unknown = CliRunner().invoke(main, ["withdraw", wrong.path.stem, "--data", str(data)])
     assert unknown.exit_code == 1 and wrong.path.stem in unknown.output
+
+
+def test_a_release_that_was_built_on_what_was_taken_out_says_so(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED)
+    for number in (1, 2):
+        line = contact_line(900_000 + number, f"710150000{number}", "2024-03-05 10:00", "2024-03-07 10:00")
+        write_contacts(tmp_path / f"{number}.csv", [line])
+        load([tmp_path / f"{number}.csv"], data, protection=UNPROTECTED)
+    first = published(data)[1].stem
+    ended = CliRunner().invoke(main, ["withdraw", first, "--data", str(data), "--with-deliveries", "--lang", "en"])
+    assert "Build again without them: python -m etl build" in ended.output
+    again = CliRunner().invoke(main, ["build", "--data", str(data), "--protection", "none"])
+    assert again.exit_code == 0
+    assert open_release(data).sql("select sum(n_stay)::bigint from cube where group_id = 'all'").item() == 361
+    back = CliRunner().invoke(main, ["rollback", "--data", str(data), "--lang", "en"])
+    assert "still part of what was loaded" in back.output
+
+
+@pytest.mark.parametrize("column", ["bo_kom", "adiag", "kont_type", "koen", "alder", "kont_starttidspunkt"])
+def test_no_person_is_told_of_where_columns_are_shifted(tmp_path: Path, column: str) -> None:
+    at = CONTACT_HEADER.split(";").index(column)
+    lines = [line.split(";") for line in month_of_contacts(1)]
+    for line, value in zip(lines, ("Jens Hansen", "Åse Bøgh-Ærø, Vej 3", "01.01.90-1234", "010190 1234"), strict=False):
+        line[at] = value
+    write_contacts(tmp_path / "k.csv", [";".join(line) for line in lines])
+    report = check([tmp_path / "k.csv"])
+    said = json.dumps([[f.da, f.en] for f in report.files[0].findings], ensure_ascii=False)
+    assert len(report.files[0].findings) >= 4
+    assert not any(part in said for part in ("Jens", "Hansen", "Bøgh", "Ærø", "90-1234", "190 1234"))
 
 
 def test_without_population_nothing_is_published_and_the_text_says_what_is_missing(tmp_path: Path) -> None:
