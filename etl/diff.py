@@ -190,6 +190,7 @@ class _Causes:
         is_per_person = any(measure.table == "population" for measure in measures)
         others = self.new_kinds & (kinds if not self.has_contacts else kinds - {"lpr_contacts"})
         known_before, known_after = (pl.col(f"status_{when}") != "not_received" for when in ("before", "after"))
+        is_of_goals = any(measure.table == "goal" for measure in measures)
         numerator_moved = pl.col("numerator_before").ne_missing(pl.col("numerator_after"))
         touched = self._touching(moved, places)
         found = {
@@ -200,7 +201,8 @@ class _Causes:
             "new_month": pl.col("new_month") & is_of_contacts,
             "late": pl.col("late") & is_of_contacts,
             "correction": pl.col("correction") & is_of_contacts,
-            "delivery": pl.lit(bool(others)),
+            "delivery": pl.lit(bool(others) or (is_of_goals and "goals" in self.new_kinds)),
+            "goal": pl.lit(is_of_goals and "goals" not in self.new_kinds),
             "protection": pl.lit(self.is_protected_otherwise) & numerator_moved,
         }
         told = [pl.when(condition).then(pl.lit(reason)) for reason, condition in found.items()]

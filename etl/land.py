@@ -15,12 +15,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
+from numpy.typing import NDArray
 
-from etl.contact import SCHEMA, SUFFIX, HistoryProblem, from_frame, to_batch
+from etl.contact import NOTHING, SCHEMA, SUFFIX, HistoryProblem, from_frame, to_batch
 from etl.delivery.opened import BATCH_ROWS, Batch, Delivery
 from etl.file import shown
 from etl.finding import Finding, Refused
@@ -38,6 +40,8 @@ AREAS = ("municipality", "area", "named_area")  # types of columns in which a fo
 NO_FILE = "none"  # name of the empty file of each kind, see `empty_history`
 DEATHS = "deaths_of_contacts"  # folder of the history: deaths that contacts tell of
 EXACT_DIGITS = 15  # of a number in a spreadsheet; what follows becomes zeros
+MOST_AHEAD = 0.05  # of the contacts that may be reported before they begin, else days and months are exchanged
+FEWEST_AHEAD = 20
 IDS_LOOKED_AT = 1_000  # of a batch: a spreadsheet spoils them all
 MAX_FINDINGS = 500  # a report longer than this is read by nobody; the counts stay exact
 
@@ -137,6 +141,8 @@ class _Tally:
     by_rule: Counter[str] = field(default_factory=Counter)
     faults: list[pl.DataFrame] = field(default_factory=list)
     deaths: list[pl.DataFrame] = field(default_factory=list)
+    n_reported: int = 0  # contacts that tell when they were reported
+    n_ahead: int = 0  # of them those that begin a day later or more
     long_ids: int = 0  # of those looked at
     rounded_ids: int = 0
 
@@ -150,6 +156,10 @@ class _Tally:
         for frame in (typed.faults, faults):
             if not frame.is_empty() and sum(known.height for known in self.faults) < MAX_FINDINGS:
                 self.faults.append(frame.head(MAX_FINDINGS))
+        if "reported_minute" in landed:
+            self._look_ahead(
+                landed["start_minute"].fill_null(0).to_numpy(), landed["reported_minute"].fill_null(NOTHING).to_numpy()
+            )
         if "death_date" in typed.values and "contact_id" in landed:
             told = typed.values.select("person", "death_date").filter(pl.col("death_date").is_not_null())
             self.deaths.append(told.drop_nulls().unique())
@@ -161,10 +171,21 @@ class _Tally:
             self.newest_minute = max(self.newest_minute, int(plain.columns[name].max(initial=0)))
         self.has_test_persons |= plain.has_test_persons
         self.deaths.append(plain.deaths)
+        self._look_ahead(plain.columns["start_minute"], plain.columns["reported_minute"])
         ids = [str(number) for number in plain.columns["contact_id"][:IDS_LOOKED_AT].tolist()]
         tails = [number[EXACT_DIGITS:] for number in ids if len(number) > EXACT_DIGITS + 1]
         self.long_ids += len(tails)
         self.rounded_ids += sum(not tail.strip("0") for tail in tails)
+
+    def _look_ahead(self, start: NDArray[np.int32], reported: NDArray[np.int32]) -> None:
+        is_reported = reported != NOTHING
+        self.n_reported += int(is_reported.sum())
+        self.n_ahead += int((is_reported & (start >= reported + 1440)).sum())
+
+    @property
+    def are_dates_exchanged(self) -> bool:
+        """Whether so many contacts begin after they were reported that 02/03 must have been meant as 3 February."""
+        return self.n_ahead >= FEWEST_AHEAD and self.n_ahead > MOST_AHEAD * self.n_reported
 
     @property
     def are_ids_rounded(self) -> bool:
@@ -218,6 +239,8 @@ def _land_into(
             progress(n_delivered)
     if tally.rows_in == 0:
         raise Refused("D1-empty.rows")
+    if tally.are_dates_exchanged:
+        raise Refused("D12-date-order.ahead", n=tally.n_ahead, of=tally.n_reported)
     if tally.are_ids_rounded:
         raise Refused("C1-id.rounded", n=tally.rounded_ids, of=tally.long_ids)
     known = Landed(

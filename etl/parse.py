@@ -331,7 +331,7 @@ def _quarter(value: str) -> str | None:
 
 
 def _month(value: str) -> str | None:
-    match = re.fullmatch(r"(\d{4})[-Mm]?(0[1-9]|1[0-2])(?:-01)?", value)
+    match = re.fullmatch(r"(\d{4})[-Mm]?(0[1-9]|1[0-2])(?:-01(?: 00:00(?::00)?)?)?", value)
     return f"{match[1]}-{match[2]}-01" if match else None
 
 
@@ -341,7 +341,7 @@ def read_quarter(values: pl.Series, column: Column) -> pl.Series:
 
 
 def read_month(values: pl.Series, column: Column) -> pl.Series:
-    """The first day of a month written 2024-01, 2024M01, 202401 or 2024-01-01."""
+    """The first day of a month written 2024-01, 2024M01, 202401 or 2024-01-01 (what spreadsheets make of the first)."""
     return _each(_month, pl.String)(values, column).str.to_date("%Y-%m-%d")
 
 

@@ -20,7 +20,7 @@ from etl.finding import Finding, Refused
 from etl.source import Recognised, Unknown, recognise
 
 BATCH_BYTES = 64 << 20
-DELIMITERS = (";", ",", "\t")
+DELIMITERS = (";", ",", "\t", "|")
 LONGEST_HEADER = 1 << 20
 DANISH_IN_UTF8 = [letter.encode() for letter in "æøåÆØÅ"]
 NOT_IN_CP1252 = [b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"]

@@ -127,6 +127,15 @@ def american_dates() -> bytes:
     return re.sub(rb"(\d{4})-(\d\d)-(\d\d)", rb"\2/\3/\1", contacts()())
 
 
+def ambiguous_american_dates() -> bytes:
+    """Days up to the twelfth only, so that all could be read as day and month; starts and ends, not times of report."""
+    lines = [
+        re.sub(r"-01-(\d\d) ", lambda day: f"-01-{int(day[1]) % 12 + 1:02} ", line) for line in month_of_contacts(1, 60)
+    ]
+    ordered = [re.sub(r"(\d{4})-(01)-(\d\d) ", r"\2-\3-\1 ", line) for line in lines]
+    return "\n".join([CONTACT_HEADER, *ordered]).encode()
+
+
 def population(change: Callable[[list[str]], list[str]] = lambda lines: lines) -> Callable[[], bytes]:
     def content() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -232,6 +241,7 @@ DEFECTS = [
     Defect("Linjer og felter", "En linje har et felt for meget", "k.csv", contacts((";ALCA00", ";ALCA00;extra")), False, ("D4-fields",), (5, None)),
     Defect("Linjer og felter", "Et anførselstegn lukkes ikke", "k.csv", contacts((";ALCA00", ';"ALCA00'), at=0), True, ("D4-fields",), (2, None)),
     Defect("Linjer og felter", "Datoer med måneden først", "k.csv", american_dates, True, ("D12-date-order",), (14, "kont_starttidspunkt")),
+    Defect("Linjer og felter", "Datoer med måneden først, som alle kan læses på dansk", "k.csv", ambiguous_american_dates, True, ("D12-date-order",)),
     # --- hospital contacts
     Defect("Sygehuskontakter (LPR)", "Måned 13", "k.csv", contacts(("2024-01-", "2024-13-")), False, ("C2-start",), (5, "kont_starttidspunkt")),
     Defect("Sygehuskontakter (LPR)", "Start før år 2000", "k.csv", contacts(("2024-01-", "1999-01-")), False, ("C2-start",), (5, "kont_starttidspunkt")),

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from defects import GOALS
 from deliveries import contact_line, month_of_contacts, write_contacts, write_population
 
 import etl.load
@@ -132,6 +133,20 @@ def two_more(*months: int, first: int = 0) -> list[str]:
         for month in months
         for n in range(2)
     ]
+
+
+@pytest.mark.parametrize("protection", [UNPROTECTED, ROUNDED])
+def test_what_a_new_goal_moves_is_not_put_down_to_rounding(tmp_path: Path, protection) -> None:
+    (tmp_path / "in").mkdir()
+    write_population(tmp_path / "in" / "folk1a.csv")
+    write_contacts(tmp_path / "in" / "kontakter.csv", month_of_contacts())
+    load([tmp_path / "in"], tmp_path / "data", as_of=AS_OF, protection=protection)
+    goal = f"m1;{ACUTE};kkr;kkr-nordjylland;fælles;kort;60,5;2023;54;31-12-2026"
+    (tmp_path / "maal.csv").write_text(f"{GOALS}\n{goal}\n", encoding="utf-8")
+    load([tmp_path / "maal.csv"], tmp_path / "data", as_of=AS_OF, protection=protection)
+    found = compare(*open_published(tmp_path / "data"), tmp_path / "data" / "build" / "history").figures
+    assert set(found["indicator"]) == {"common_goals_on_track"}
+    assert set(found["reasons"]) == {"delivery"}
 
 
 def test_what_only_the_rounding_moved_is_said_to_be_that(data: Path) -> None:

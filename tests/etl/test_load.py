@@ -316,6 +316,16 @@ def test_of_what_two_small_deliveries_tell_the_later_one_counts(
     assert contents[0] == contents[1] == sorted([days, 6]), "whichever was loaded first"
 
 
+def test_columns_may_be_parted_by_bars_and_months_be_what_a_spreadsheet_makes_of_them(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    (folder / "faerdigbehandlede.csv").write_text(
+        "kommune|periode|dage\n0860|2024-01-01 00:00:00|5\n", encoding="utf-8"
+    )
+    report = check([folder])
+    (days,) = [file for file in report.files if file.kind == "faerdigbehandlede"]
+    assert (days.rows_loaded, days.rows_quarantined) == (1, 0)
+
+
 def test_a_cancellation_of_the_same_time_of_report_counts(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "in")
     load([folder], tmp_path / "data", protection=UNPROTECTED)
