@@ -44,6 +44,7 @@ from etl.warehouse import (
 )
 from etl.words import Both, told
 from kpis.indicator import load_indicators
+from kpis.period import add_months
 from kpis.release import CONTRACT, Release
 
 COUNTING_CODE = ("contact.py", "stay.py", "count.py")  # from contacts to counts; shown on the method page
@@ -74,6 +75,8 @@ class FileReport:
 class LoadReport:
     """What became of a folder. `published` is None where nothing was published; `problem` says what stopped it.
 
+    `period` says which months a release would cover, where one could be built.
+
     `lacking` says what else must be loaded before a release can be made, where that is no fault of these files.
 
     `held_back` has one row for each row that was held back, with the columns of QUARANTINE. `passed_over` are files in
@@ -86,6 +89,7 @@ class LoadReport:
     lacking: Both | None = None
     held_back: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE))
     passed_over: list[str] = field(default_factory=list)
+    period: Both | None = None
 
     @property
     def is_loadable(self) -> bool:
@@ -144,7 +148,7 @@ def check(paths: list[Path], data_dir: Path | None = None, progress: Progress | 
     """
     try:
         if data_dir is not None and any((data_dir / "build" / "history").glob("*/*.json")):
-            return _load(paths, data_dir, progress or Silent(), is_trial=True)
+            return _load(paths, data_dir, progress or Silent(), _Terms(protection=_as_now(data_dir)), is_trial=True)
         key = PseudonymKey(secrets.token_bytes(64))  # nowhere written: what a kill leaves nobody can turn back
         with tempfile.TemporaryDirectory(prefix="naerblik-check-") as folder:
             return _load(paths, Path(folder), progress or Silent(), keys=Keys(key, key), is_trial=True)
@@ -152,6 +156,13 @@ def check(paths: list[Path], data_dir: Path | None = None, progress: Progress | 
         return tried.report
     except LoadStopped as stopped:
         return stopped.report
+
+
+def _as_now(data_dir: Path) -> protect.Protection:
+    """As the current release is protected, so that a check compares like with like and tells what a load would."""
+    current = current_or_none(data_dir)
+    is_bare = current is not None and current.manifest["protection"]["method"] == protect.NO_METHOD
+    return protect.UNPROTECTED if is_bare else protect.ROUNDED
 
 
 def load(
@@ -179,7 +190,7 @@ class _Terms:
     """How a release is to be made, see `load`."""
 
     as_of: date | None = None
-    protection: protect.Protection = protect.UNPROTECTED
+    protection: protect.Protection = protect.ROUNDED
     accept_change: str | None = None
 
 
@@ -217,7 +228,9 @@ def _load(
                 raise LoadStopped(_report_of(taken, history, before, problem.said), problem.said) from problem
             reports = _reports(taken.landed, built.fates, before)
             rows = held_back(built.quarantined, taken.landed)
-            report = LoadReport(reports, held_back=rows, passed_over=taken.passed_over)
+            months = built.manifest["data_from"][:7], add_months(date.fromisoformat(built.manifest["as_of"]), -1)
+            period = told("done.period", first=months[0], last=f"{months[1]:%Y-%m}")
+            report = LoadReport(reports, held_back=rows, passed_over=taken.passed_over, period=period)
             if is_trial:
                 raise _Tried(report)
             return replace(report, published=_publish(built, data_dir, progress))

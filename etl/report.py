@@ -61,6 +61,8 @@ def to_terminal(report: LoadReport, occasion: Occasion, language: Language) -> I
     for reason in (report.problem, report.lacking):
         if reason:
             yield reason[language], _tone(report)
+    if report.period:
+        yield report.period[language], "quiet"
 
 
 def write_report(report: LoadReport, occasion: Occasion, data_dir: Path) -> Path:
@@ -86,6 +88,7 @@ def to_json(report: LoadReport, occasion: Occasion, created: datetime) -> str:
         "is_loadable": report.is_loadable,
         "problem": report.problem,
         "lacking": report.lacking,
+        "period": report.period,
         "files": files,
         "passed_over": report.passed_over,
     }
@@ -119,6 +122,8 @@ def to_html(report: LoadReport, occasion: Occasion, created: datetime) -> str:
         f'<p class="outcome {_tone(report)}">{_both(_outcome(report, occasion))}</p>',
     ]
     body += [f"<p>{_both(reason)}</p>" for reason in (report.problem, report.lacking) if reason]
+    if report.period:
+        body.append(f'<p class="quiet">{_both(report.period)}</p>')
     if report.published:
         body.append(f'<p class="quiet">{_both(text["release"])}: {report.published.path.stem}</p>')
     files = sorted(report.files, key=lambda file: WORST_FIRST.index(file.status))

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from defects import GOALS
 from deliveries import CONTACT_HEADER, contact_line, month_of_contacts, write_contacts, write_folder, write_population
 
 from etl.__main__ import main
@@ -316,6 +318,15 @@ def test_of_what_two_small_deliveries_tell_the_later_one_counts(
     assert contents[0] == contents[1] == sorted([days, 6]), "whichever was loaded first"
 
 
+def test_a_goal_that_stands_twice_with_two_targets_is_told(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in")
+    goals = [f"m1;acute_admissions_65plus;kommune;0860;egen;kort;60,5;2023;{target};31-12-2026" for target in (54, 52)]
+    (folder / "maal.csv").write_text("\n".join([GOALS, *goals, goals[0]]), encoding="utf-8")
+    (told,) = [file for file in check([folder]).files if file.kind == "goals"]
+    assert (told.rows_loaded, told.rows_duplicate, told.rows_superseded) == (1, 1, 1)
+    assert told.status == "accepted_with_warnings"
+
+
 def test_columns_may_be_parted_by_bars_and_months_be_what_a_spreadsheet_makes_of_them(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "in")
     (folder / "faerdigbehandlede.csv").write_text(
@@ -336,6 +347,18 @@ def test_a_cancellation_of_the_same_time_of_report_counts(tmp_path: Path) -> Non
     report = load([tmp_path / "annul.csv"], tmp_path / "data", protection=UNPROTECTED)
     assert report.files[0].rows_superseded == 0
     assert open_release(tmp_path / "data").sql(stays).item() == before - 1
+
+
+def test_a_check_says_what_the_load_would_say_in_rounded_counts(tmp_path: Path) -> None:
+    write_population(tmp_path / "folk1a.csv")
+    write_contacts(tmp_path / "k.csv", [line for n in range(1, 7) for line in month_of(n, 303, 10_000 * n, "0101", 61)])
+    load([tmp_path / "folk1a.csv", tmp_path / "k.csv"], tmp_path / "data", as_of=date(2024, 7, 1))
+    write_contacts(tmp_path / "more.csv", month_of(1, 203, 500_000, "0101", 63))
+    said = check([tmp_path / "more.csv"], tmp_path / "data").problem
+    with pytest.raises(PublishProblem) as stopped:
+        load([tmp_path / "more.csv"], tmp_path / "data")
+    assert said == stopped.value.said
+    assert all(int(n) % 5 == 0 for n in re.findall(r"change from (\d+) to (\d+)", said["en"].replace(",", ""))[0])
 
 
 def test_a_population_of_long_ago_needs_a_reason(tmp_path: Path) -> None:

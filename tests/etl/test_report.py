@@ -43,6 +43,8 @@ def test_every_load_and_check_leaves_a_page_its_json_and_the_quarantine(tmp_path
         assert result.exit_code == 0, result.output
         (page,) = reports(data, f"-{occasion}.html")
         content = json.loads(page.with_suffix(".json").read_text("utf-8"))
+        for told in (result.output, page.read_text("utf-8"), content["period"]["da"]):
+            assert "Dataperioden er 2024-01 til 2024-06." in told
         held_back = pl.read_parquet(page.with_suffix(".parquet"))
         assert held_back.height == sum(file["rows_quarantined"] for file in content["files"]) > 4
         for file in content["files"]:
