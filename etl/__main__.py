@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -51,6 +51,13 @@ PROTECTION = click.option(
 )  # fmt: skip
 
 
+class _Said(click.ClickException):
+    """A problem in the language of the one who reads it, without click's English word before it."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.secho(self.message, fg="red", err=True)
+
+
 def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Problems a user can mend end in one sentence and exit code 1, never in a traceback.
 
@@ -67,13 +74,13 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return command(*args, **kwargs)
             except (Problem, ReleaseError) as problem:
-                raise click.ClickException(problem.said[lang]) from problem
+                raise _Said(problem.said[lang]) from problem
             except (KeyboardInterrupt, Exception) as error:
                 if was_asked:  # DuckDB turns the interrupt into an error of its own, so its type tells nothing
-                    raise click.ClickException(told("stop.asked")[lang]) from None
+                    raise _Said(told("stop.asked")[lang]) from None
                 if isinstance(error, OSError) and error.filename:
                     said = told("stop.file", file=error.filename, why=error.strerror)
-                    raise click.ClickException(said[lang]) from error
+                    raise _Said(said[lang]) from error
                 raise
 
     return wrapped
