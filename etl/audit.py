@@ -15,8 +15,9 @@ LARGEST_CHANGE = 0.10  # of stays in months that both releases hold as final: of
 FEWEST_TO_MISS = 50  # stays: fewer come and go with a correction in a small municipality
 MOST_TOLD = 8  # changes; who gets more reads the first, and `etl diff`
 OLDEST_POPULATION = 550  # days before the end of the data period
-LARGEST_GROWTH = 0.03  # of the country's population from one quarter that was delivered to the next
+LARGEST_GROWTH = 0.03  # of the country's population from one quarter to the next that was delivered, within a year
 LARGEST_GROWTH_OF_ONE = 0.10  # of a municipality's
+A_YEAR = 366  # days
 NEWEST_MONTHS = 3  # that are held against the year before them: what is missing is missing there
 SMALLEST_SHARE = 0.5  # of a region's usual month
 FEWEST_USUAL = 200  # stays in a region's usual month: fewer may halve by chance
@@ -65,8 +66,8 @@ def audit(
         problems.append(told("audit.population_old", quarter=newest, days=OLDEST_POPULATION))
     if not accept_change:
         unusual = [
-            *_growth(population, _named(tables["area"])),
-            *_thin_months(cube, tables["membership"], tables["area"], manifest),
+            *_growth(population, _named(tables["area"]), current),
+            *_thin_months(cube, tables["membership"], tables["area"], manifest, current),
         ]
         problems += [*unusual, told("audit.accept_unusual")] if unusual else []
     if current is not None and not accept_change and current.manifest["is_synthetic"] == manifest["is_synthetic"]:
@@ -81,47 +82,74 @@ def _named(area: pl.DataFrame) -> dict[str, str]:
     return dict(municipalities.select("area_code", pl.format("{} ({})", "name", "area_code")).iter_rows())
 
 
-def _growth(population: pl.DataFrame, named: dict[str, str]) -> list[Both]:
-    """Quarters whose population cannot follow the one before it: all rates would be wrong."""
+def _growth(population: pl.DataFrame, named: dict[str, str], current: Release | None) -> list[Both]:
+    """Quarters whose population cannot follow the one before it: all rates would be wrong.
+
+    What the current release holds has been asked about before.
+    """
     cells = population.group_by("municipality_code", "quarter").agg(pl.col("persons").cast(pl.Int64).sum())
-    country = cells.group_by("quarter").agg(pl.col("persons").sum()).sort("quarter")
+    known = cells.clear()
+    if current is not None:
+        known = current.sql(
+            "select municipality_code, quarter, sum(persons)::bigint as persons from population group by all"
+        )
+    country, country_known = (table.group_by("quarter").agg(pl.col("persons").sum()) for table in (cells, known))
     found = [
         told("audit.growth", quarter=quarter, now=now, before=before)
-        for quarter, now, before in _jumps(country, LARGEST_GROWTH).select("quarter", "persons", "before").iter_rows()
+        for quarter, now, before in _jumps(country, country_known, LARGEST_GROWTH)
+        .select("quarter", "persons", "before")
+        .iter_rows()
     ]
     if found:
         return found[:MOST_TOLD]
-    moved = _jumps(cells.sort("municipality_code", "quarter"), LARGEST_GROWTH_OF_ONE, "municipality_code")
     return [
         told("audit.growth_of", municipality=named[code], quarter=quarter, now=now, before=before)
-        for code, quarter, now, before in moved.select("municipality_code", "quarter", "persons", "before")
+        for code, quarter, now, before in _jumps(cells, known, LARGEST_GROWTH_OF_ONE, "municipality_code")
+        .select("municipality_code", "quarter", "persons", "before")
         .head(MOST_TOLD)
         .iter_rows()
     ]
 
 
-def _jumps(persons: pl.DataFrame, largest: float, *of: str) -> pl.DataFrame:
-    """The rows of a table in order that differ by more than a share from the row `before` them, of the same area."""
-    before = pl.col("persons").shift(1).over(of) if of else pl.col("persons").shift(1)
-    return persons.with_columns(before.alias("before")).filter(
-        (pl.col("persons") / pl.col("before") - 1).abs() > largest
-    )
+def _jumps(persons: pl.DataFrame, known: pl.DataFrame, largest: float, *of: str) -> pl.DataFrame:
+    """The rows that are not `known` and differ by more than a share from what was `before`, in the same area."""
+    earlier = [pl.col(name).shift(1).over(of) if of else pl.col(name).shift(1) for name in ("persons", "quarter")]
+    compared = persons.sort(*of, "quarter").with_columns(earlier[0].alias("before"), earlier[1].alias("since"))
+    return compared.filter(
+        ((pl.col("persons") / pl.col("before") - 1).abs() > largest)
+        & (pl.col("quarter") - pl.col("since") <= timedelta(days=A_YEAR))
+    ).join(known, on=[*of, "quarter", "persons"], how="anti", maintain_order="left")
 
 
 def _thin_months(
-    cube: pl.DataFrame, membership: pl.DataFrame, area: pl.DataFrame, manifest: dict[str, Any]
+    cube: pl.DataFrame,
+    membership: pl.DataFrame,
+    area: pl.DataFrame,
+    manifest: dict[str, Any],
+    current: Release | None,
 ) -> list[Both]:
-    """Newest months of which a region has far fewer stays than usual: a missing file looks like few patients."""
+    """Newest months of which a region has far fewer stays than usual: a missing file looks like few patients.
+
+    What was as thin in the current release has been asked about before.
+    """
     as_of = date.fromisoformat(manifest["as_of"])
     region_of = membership.filter((pl.col("level") == "region") & (pl.col("valid_from") <= MAP_DAY["2024"]))
     region_of = region_of.filter(pl.col("valid_to").is_null() | (pl.col("valid_to") > MAP_DAY["2024"]))
     name_of = dict(area.filter(pl.col("level") == "region").select("area_code", "name").iter_rows())
-    months = (
-        cube.filter(pl.col("group_id") == "all")
-        .with_columns(pl.col("municipality_code").cast(pl.String))
-        .join(region_of.select("municipality_code", "area_code"), on="municipality_code")
+    stays = cube.filter(pl.col("group_id") == "all").select(
+        pl.col("municipality_code").cast(pl.String), "month", pl.col("n_stay").cast(pl.Int64)
+    )
+    known, asked_until = stays.clear(), date.min
+    if current is not None:
+        asked_until = current.date("as_of")
+        known = current.sql(
+            "select municipality_code, month, n_stay::bigint as n_stay from cube where group_id = 'all'"
+        )
+    months, months_known = (
+        table.join(region_of.select("municipality_code", "area_code"), on="municipality_code")
         .group_by("area_code", "month")
-        .agg(pl.col("n_stay").cast(pl.Int64).sum().alias("n"))
+        .agg(pl.col("n_stay").sum().alias("n"))
+        for table in (stays, known)
     )
     newest, first = add_months(as_of, -NEWEST_MONTHS), add_months(as_of, -NEWEST_MONTHS - 12)
     usual = (
@@ -134,8 +162,10 @@ def _thin_months(
     thin = (
         usual.join(looked_at, how="cross")
         .join(months, on=["area_code", "month"], how="left")
+        .join(months_known, on=["area_code", "month"], how="left", suffix="_known")
         .with_columns(pl.col("n").fill_null(0))
         .filter(pl.col("n") < SMALLEST_SHARE * pl.col("usual"))
+        .filter((pl.col("month") >= asked_until) | (pl.col("n_known").fill_null(0) >= SMALLEST_SHARE * pl.col("usual")))
         .sort("month", "area_code")
     )
     return [
