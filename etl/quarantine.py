@@ -7,18 +7,18 @@ import polars as pl
 from etl.delivery.opened import ROW_BITS
 from etl.finding import Finding
 from etl.land import Landed
+from etl.typed import HIDDEN_NUMBER
 from etl.warehouse import VIEWS, Warehouse
 
 # One row for each row that was held back. `column` and `value` are null where the rule is about the whole row, and
 # beyond the number of findings that a file's report keeps. `value` is as delivered, with persons masked.
 QUARANTINE = pl.Schema({"file": pl.String, "row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String})
 PERSON_NUMBER = re.compile(r"(?<!\d)\d{6}[- ]?\d{4}(?!\d)")
-HIDDEN = "xxxxxx-xxxx"
 
 
 def mask(text: str) -> str:
     """The text with everything that looks like a person number hidden; longer numbers (contact ids) stay."""
-    return PERSON_NUMBER.sub(HIDDEN, text)
+    return PERSON_NUMBER.sub(HIDDEN_NUMBER, text)
 
 
 def quarantined(warehouse: Warehouse) -> pl.DataFrame:

@@ -364,6 +364,7 @@ def _first_periods(since, within_years, period_of_day, begins_a_year, joined):  
 
 
 def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """What stood, and what is counted now less what was counted then; without rows in which nothing is left."""
     counts = [name for name in stood.columns if name not in keys]
     all_ = pl.concat([stood, now, then.with_columns(-pl.col(counts))], how="vertical_relaxed")
     total = all_.group_by(keys, maintain_order=True).agg(pl.col(counts).sum())

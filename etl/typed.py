@@ -20,7 +20,7 @@ UNKNOWN = -1
 PERSON_LIKE = r"\d{5,6}[-\s.]{0,3}\d{4}|\d{2}[-./ ]\d{2}[-./ ]\d{2}[-\s./]{0,3}\d{4}"
 NAME_LIKE = r"\p{Lu}\p{Ll}+(?:[ -]+\p{Lu}[\p{Ll}.]*)+"  # two words or more, each with a capital
 HIDDEN_NUMBER, HIDDEN_NAME = "xxxxxx-xxxx", "Xxxx Xxxx"
-AREAS = ("area", "named_area")
+CALLED_LIKE_PERSONS = ("area", "named_area")  # types of columns
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,6 @@ def mask(text: pl.Expr, type_: str) -> pl.Expr:
     if type_ == "person":
         return pl.when(text.is_not_null()).then(pl.lit(HIDDEN_NUMBER))
     hidden = text.str.replace_all(PERSON_LIKE, HIDDEN_NUMBER).str.replace_all(r"[\x00-\x1f\x7f]", "�")
-    if type_ not in AREAS:
+    if type_ not in CALLED_LIKE_PERSONS:
         hidden = hidden.str.replace_all(NAME_LIKE, HIDDEN_NAME)
     return hidden.str.slice(0, 80)
