@@ -105,9 +105,9 @@ class Reports:
         return np.cumsum([0, *map(len, self.runs)])
 
     @cached_property
-    def ids_told_twice(self) -> NDArray[np.int64]:
-        """Sorted ids of contacts that stand more than once."""
-        return told_twice([run.get("contact_id") for run in self.runs])
+    def told_twice(self) -> NDArray[np.int64]:
+        """Places of all reports of contacts that stand more than once."""
+        return self.with_one_of(told_twice([run.get("contact_id") for run in self.runs]))
 
     def only(self, deliveries: Collection[int]) -> "Reports":
         """The reports of these deliveries."""
@@ -317,7 +317,7 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
 
     Returns: `at` (place among all), `delivery`, `fate` (newest, duplicate, superseded); grain = report.
     """
-    at = reports.with_one_of(reports.ids_told_twice)
+    at = reports.told_twice
     again = pl.DataFrame(reports.at(at, ("contact_id", *CONTENT, "delivery", "row"))).with_columns(pl.Series("at", at))
     again = again.with_columns(pl.Series("newest_minute", newest_minute_of[again["delivery"].to_numpy()]))
     by_extract = ["newest_minute", "delivery", "row"]

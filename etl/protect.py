@@ -166,12 +166,16 @@ def protect_cube(
         margins = cube_margins(family, groups, table.months, table.municipalities)
         rounded, memory = table.rounded(family, margins, protection, key, memory)
         own = own.with_columns(rounded)
+    published = own.select(columns).filter(
+        pl.any_horizontal(pl.col(each.measures[0]) > 0 for each in (STAYS, DISCHARGES))
+    )
     again = [
-        own.filter(pl.col("group_id") == first).with_columns(pl.lit(group, own.schema["group_id"]).alias("group_id"))
+        published.filter(pl.col("group_id") == first).with_columns(
+            pl.lit(group, published.schema["group_id"]).alias("group_id")
+        )
         for group, first in repeated.items()
     ]
-    kept = pl.max_horizontal(*STAYS.measures, *DISCHARGES.measures) > 0
-    return pl.concat([own, *again]).filter(kept).select(columns), memory
+    return pl.concat([published, *again]), memory
 
 
 def protect_municipality_month(

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
@@ -30,7 +32,6 @@ from etl.contact import (
     first_of_each,
     in_order_of_persons,
     is_among,
-    told_twice,
 )
 from etl.counting import KEYS, Counts, Surroundings, count
 from etl.land import checksum_of
@@ -39,8 +40,8 @@ from etl.words import Both, told
 from kpis.reference import load_codelists
 
 STANDING = Path("build") / "standing"  # in the data folder
-_LINK = ("person", "contact_id", "start_minute", "end_minute")  # what links reports with each other
-_ARRAYS = ("ids_told_twice", "on_places", "dead", "death_minute")
+LINK = ("person", "contact_id", "start_minute", "end_minute")  # what links reports with each other
+_ARRAYS = ("on_places", "dead", "death_minute")
 CHECKSUMS = "checksums.json"  # of all other files of a Standing: a turned bit would be published for years
 
 # Code and definitions that decide what is counted: counts made by others do not stand.
@@ -57,7 +58,7 @@ class Standing:
         files: hashes of the contact files that were counted.
         as_of: the first minute after the data they were counted for.
         decided_by: see `fingerprint`.
-        ids_told_twice: sorted ids of the contacts that had been told more than once.
+        told_twice: LINK of all reports of the contacts that had been told more than once, in the order of their ids.
         on_places, deaths: as in Surroundings.
     """
 
@@ -65,7 +66,7 @@ class Standing:
     files: frozenset[str]
     as_of: int
     decided_by: str
-    ids_told_twice: NDArray[np.int64]
+    told_twice: Columns
     on_places: NDArray[np.uint64]
     deaths: tuple[NDArray[np.uint64], NDArray[np.int64]]
 
@@ -74,7 +75,8 @@ class Standing:
         part = Path(tempfile.mkdtemp(prefix=".standing-", dir=folder.parent))
         for name, table in self.counts.items():
             table.write_ipc(part / f"{name}.arrow")
-        for name, values in zip(_ARRAYS, (self.ids_told_twice, self.on_places, *self.deaths), strict=True):
+        pl.DataFrame(self.told_twice).write_ipc(part / "told_twice.arrow")
+        for name, values in zip(_ARRAYS, (self.on_places, *self.deaths), strict=True):
             np.save(part / f"{name}.npy", values)
         facts = {"files": sorted(self.files), "as_of": self.as_of, "decided_by": self.decided_by}
         (part / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -91,12 +93,27 @@ class Standing:
             if any(checksum_of(folder / name) != checksum for name, checksum in checksums.items()):
                 return None
             facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-            counts = {name: pl.read_ipc(folder / f"{name}.arrow") for name in KEYS}
-            ids_told_twice, on_places, *deaths = (np.load(folder / f"{name}.npy") for name in _ARRAYS)
+            counts = {name: _mapped(folder / f"{name}.arrow") for name in KEYS}
+            told_twice = {column.name: column.to_numpy() for column in _mapped(folder / "told_twice.arrow")}
+            on_places, *deaths = (np.load(folder / f"{name}.npy") for name in _ARRAYS)
             told_of = frozenset(facts["files"]), facts["as_of"], facts["decided_by"]
-            return cls(counts, *told_of, ids_told_twice, on_places, (deaths[0], deaths[1]))
-        except (OSError, ValueError, KeyError, EOFError, pl.exceptions.PolarsError):
+            return cls(counts, *told_of, told_twice, on_places, (deaths[0], deaths[1]))
+        except (OSError, ValueError, KeyError, EOFError, pa.ArrowException):
             return None
+
+
+def _mapped(path: Path) -> pl.DataFrame:
+    """A table of numbers as it lies in a file, which is mapped and not read."""
+    with pa.memory_map(str(path)) as mapped:
+        table = pl.from_arrow(pa.ipc.open_file(mapped).read_all())
+    assert isinstance(table, pl.DataFrame)
+    return table
+
+
+def in_order_of_ids(links: Columns) -> Columns:
+    """LINK of reports in the order of their contacts' ids."""
+    order = np.argsort(links["contact_id"], kind="stable")  # quick where most are in order
+    return {name: values[order] for name, values in links.items()}
 
 
 def fingerprint(around: Surroundings, other_files: list[str]) -> str:
@@ -144,10 +161,13 @@ class Recount:
         }
 
     @property
-    def ids_told_twice(self) -> NDArray[np.int64]:
-        """Sorted ids of contacts that have been told more than once, told by what is new."""
-        again = self._links["contact_id"][is_among(self._links["contact_id"], self._new_ids)]
-        return distinct(np.r_[self.standing.ids_told_twice, told_twice([self._new["contact_id"]]), again])
+    def told_twice(self) -> Columns:
+        """LINK of all reports of contacts that have been told more than once, told by what is new."""
+        again = self._links_and_new
+        order = again["contact_id"]
+        is_told_twice = np.r_[order[1:] == order[:-1], False][: order.size]
+        is_told_twice[1:] |= is_told_twice[:-1]
+        return {name: values[is_told_twice] for name, values in again.items()}
 
     @cached_property
     def _old_files(self) -> set[int]:
@@ -159,24 +179,23 @@ class Recount:
 
     @cached_property
     def _new(self) -> Columns:
-        """_LINK of the new reports."""
+        """LINK of the new reports."""
         new = self.reports.only({*self.around.sha256} - self._old_files)
-        return new.at(np.arange(len(new)), _LINK)
+        return new.at(np.arange(len(new)), LINK)
 
     @cached_property
-    def _new_ids(self) -> NDArray[np.int64]:
-        ids = distinct(self._new["contact_id"])
-        return ids[ids != NO_ID]
+    def _links_and_new(self) -> Columns:
+        """LINK of the new reports, and of the old ones of contacts that may be told more than once, now or then.
 
-    @cached_property
-    def _told_again(self) -> NDArray[np.int64]:
-        """Sorted ids of the contacts that may be told more than once, now or then."""
-        return distinct(np.r_[self.standing.ids_told_twice, self._new_ids])
-
-    @cached_property
-    def _links(self) -> Columns:
-        """_LINK of the old reports of contacts that are told more than once."""
-        return self._old.at(self._old.with_one_of(self._told_again), _LINK)
+        In the order of their ids; reports without one are linked with no other.
+        """
+        known, new = self.standing.told_twice, self._new
+        first_told_again = distinct(new["contact_id"])
+        first_told_again = first_told_again[~is_among(first_told_again, known["contact_id"])]
+        found = self._old.at(self._old.with_one_of(first_told_again[first_told_again != NO_ID]), LINK)
+        ids = np.r_[known["contact_id"], found["contact_id"], new["contact_id"]]
+        has_id = ids != NO_ID
+        return in_order_of_ids({name: np.r_[known[name], found[name], new[name]][has_id] for name in LINK})
 
     @cached_property
     def _in_time(self) -> Columns:
@@ -208,9 +227,7 @@ class Recount:
         new_deaths = death[~(is_among(death, known) & is_known)]
         tied = np.r_[np.setdiff1d(self.around.on_places, self.standing.on_places), new_deaths]
         touched = distinct(np.r_[self._new["person"], self._in_time["person"], tied])
-        person, ids = _told_of_several(
-            *(np.r_[self._links[name], self._new[name]] for name in ("person", "contact_id"))
-        )
+        person, ids = _told_of_several(self._links_and_new)
         while True:
             of_touched = distinct(ids[is_among(person, touched)])
             more = distinct(np.r_[touched, person[is_among(ids, of_touched)]])
@@ -238,55 +255,92 @@ class Recount:
         wanted = Wanted(person[first])
         if first.size:
             since, may_count = np.minimum.reduceat(since, first), np.logical_or.reduceat(may_count, first)
-        values = rule_values()
-        apart = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
-        period_of_day, begins_a_year = _periods(self.as_of)
-        joined = np.zeros((len(_JOINED), first.size), np.uint64)
+        near = _Near.of(self.as_of, first.size)
 
         # of what is told of one contact one report counts: they lie together, to its last end
-        again = {name: np.r_[self._links[name], new[name]] for name in _LINK}
+        again = self._links_and_new
         at, which = wanted.found(again["person"])
         end = _last_of_each(again["contact_id"][at], _until(again["start_minute"][at], again["end_minute"][at]))
-        _join(which, again["start_minute"][at], end, apart, period_of_day, joined)
+        near.note(which, again["start_minute"][at], end)
 
-        found_of: list[NDArray[np.int32]] = []
-        period_of: list[NDArray[np.uint8]] = []
+        # most persons lie apart before what is recent, so that what is older is not looked up for them
+        recent = self._found(wanted, np.arange(first.size), near, is_recent=True)
+        earlier = np.flatnonzero(near.first_periods(since, may_count) < near.periods.first_month)
+        older = self._found(Wanted(person[first][earlier]), earlier, near, is_recent=False)
+        first_period = near.first_periods(since, may_count)
+        bear = [places[period >= first_period[which]] for places, which, period in (recent, older)]
+        return np.sort(np.concatenate(bear), kind="stable")
+
+    def _found(
+        self, wanted: Wanted, number: NDArray[np.integer], near: "_Near", *, is_recent: bool
+    ) -> tuple[NDArray[np.int64], NDArray[np.integer], NDArray[np.uint8]]:
+        """Places of the wanted persons' reports, the number of each one's person, and its period; they are noted.
+
+        Of what is recent all that lasts until short before the first month or longer, or else all other reports.
+        """
+        whose: list[NDArray[np.integer]] = [np.empty(0, np.int64)]
+        when = [np.empty(0, np.uint8)]
 
         def theirs(run: Run) -> NDArray[np.int64]:
-            at, which = wanted.found(run.get("person"))
-            start, end = run.get("start_minute", at), run.get("end_minute", at)
-            found_of.append(which)
-            period_of.append(_join(which, start, _until(start, end), apart, period_of_day, joined))
+            start, end = run.get("start_minute"), run.get("end_minute")
+            some = _places_by_end(start, end, near.periods.first_month_minute - near.minutes, is_recent)
+            of_some, which = wanted.found(run.get("person", some))
+            at = some[of_some]
+            whose.append(number[which])
+            when.append(near.note(number[which], start[at], _until(start[at], end[at])))
             return at
 
-        places = self.reports.places(theirs)
-        first_period = _first_periods(since, may_count, period_of_day, begins_a_year, joined)
-        bears = (
-            np.concatenate([np.empty(0, np.uint8), *period_of])
-            >= first_period[np.concatenate([np.empty(0, np.int32), *found_of])]
-        )
-        return places[bears]
+        return self.reports.places(theirs), np.concatenate(whose), np.concatenate(when)
 
 
-def _told_of_several(
-    person: NDArray[np.uint64], ids: NDArray[np.int64]
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Persons and ids of the contacts that are told of more than one person."""
-    order = np.argsort(ids)
-    person, ids = person[order], ids[order]
-    of_several = distinct(ids[1:][(ids[1:] == ids[:-1]) & (person[1:] != person[:-1])])
-    at = is_among(ids, of_several) & (ids != NO_ID)
+@dataclass(frozen=True)
+class _Near:
+    """Where persons have reports at the beginning of a period, or near to it.
+
+    Attributes:
+        periods: of time.
+        minutes: what is no further apart may be counted together.
+        joined: by _JOINED and person, a bit for each period.
+    """
+
+    periods: "_Periods"
+    minutes: int
+    joined: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, as_of: int, n_persons: int) -> "_Near":
+        """Nothing noted yet."""
+        values = rule_values()
+        minutes = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
+        return cls(_Periods.seen_from(as_of), minutes, np.zeros((len(_JOINED), n_persons), np.uint64))
+
+    def note(self, which: NDArray[np.integer], start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Note reports of persons told by their numbers; return the period of each one's start."""
+        periods: NDArray[np.uint8] = _join(which, start, end, self.minutes, self.periods.of_day, self.joined)
+        return periods
+
+    def first_periods(self, since: NDArray[np.int32], within_years: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """The period of each person before which nothing that is noted bears on what began at `since` or later."""
+        of_day, begins_a_year = self.periods.of_day, self.periods.begins_a_year
+        found: NDArray[np.uint8] = _first_periods(since, within_years, of_day, begins_a_year, self.joined)
+        return found
+
+
+def _told_of_several(links: Columns) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Persons and ids of the contacts that are told of more than one person; `links` in the order of ids."""
+    person, ids = links["person"], links["contact_id"]
+    first = first_of_each(ids)
+    if not first.size:
+        return person, ids
+    is_of_several = np.minimum.reduceat(person, first) != np.maximum.reduceat(person, first)
+    at = np.repeat(is_of_several, np.diff(np.r_[first, ids.size]))
     return person[at], ids[at]
 
 
 def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The latest end of all that share an id, one entry an end."""
-    order = np.argsort(ids)
-    first = first_of_each(ids[order])
-    last = np.empty_like(end)
-    if ids.size:
-        last[order] = np.repeat(np.maximum.reduceat(end[order], first), np.diff(np.r_[first, ids.size]))
-    return last
+    """The latest end of all that share an id, one entry an end; `ids` are in order."""
+    first = first_of_each(ids)
+    return np.repeat(np.maximum.reduceat(end, first), np.diff(np.r_[first, ids.size])) if ids.size else end
 
 
 @njit(cache=True)
@@ -305,19 +359,45 @@ def _until(start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32
     return np.where(end == NOTHING, np.int32(2**31 - 1), np.maximum(start, end))
 
 
-def _periods(as_of: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The period of each day since 2000, and which periods begin with a year.
+class _Periods(NamedTuple):
+    """Years, and since the New Year before last months; what comes after the last one is of it.
 
-    Years, and since the New Year before last months, seen from `as_of`; what comes later is of the last one.
+    Attributes:
+        of_day: the period of each day since 2000.
+        begins_a_year: which periods do.
+        first_month: the first period that is a month, and
+        first_month_minute: when it begins.
     """
-    day = np.arange(366 * (_MOST_PERIODS + 1))
-    date = np.datetime64(f"{_FIRST_YEAR}-01-01") + day
-    year, month = (date.astype(f"datetime64[{unit}]").astype(int) for unit in "YM")
-    first_month = 12 * (year[min(max(as_of // 1440, 0), day.size - 1)] - 1)
-    period = year - year[0] + np.maximum(month - first_month, 0) - np.maximum(year - first_month // 12, 0)
-    period = np.minimum(period, _MOST_PERIODS - 1)
-    begins = np.searchsorted(period, np.arange(period[-1] + 1))
-    return period.astype(np.uint8), month[begins] % 12 == 0
+
+    of_day: NDArray[np.uint8]
+    begins_a_year: NDArray[np.bool_]
+    first_month: int
+    first_month_minute: int
+
+    @classmethod
+    def seen_from(cls, as_of: int) -> "_Periods":
+        """The periods seen from the end of the data."""
+        day = np.arange(366 * (_MOST_PERIODS + 1))
+        date = np.datetime64(f"{_FIRST_YEAR}-01-01") + day
+        year, month = (date.astype(f"datetime64[{unit}]").astype(int) for unit in "YM")
+        year_before = year[min(max(as_of // 1440, 0), day.size - 1)] - 1
+        first_month = 12 * year_before
+        period = year - year[0] + np.maximum(month - first_month, 0) - np.maximum(year - year_before, 0)
+        period = np.minimum(period, _MOST_PERIODS - 1)
+        begins = np.searchsorted(period, np.arange(period[-1] + 1))
+        is_month_since = int(np.searchsorted(month, first_month))
+        return cls(period.astype(np.uint8), month[begins] % 12 == 0, int(period[is_month_since]), is_month_since * 1440)
+
+
+@njit(cache=True)
+def _places_by_end(start, end, minute, is_later):  # type: ignore[no-untyped-def]
+    """Places of what ends at a minute or later, or is open; or else of all others."""
+    found = np.empty(len(start), np.int64)
+    n = 0
+    for at in range(len(start)):
+        found[n] = at  # without a branch, which a processor could not foresee
+        n += np.int64(((end[at] == NOTHING) | (max(start[at], end[at]) >= minute)) == is_later)
+    return found[:n].copy()
 
 
 @njit(cache=True)
@@ -336,7 +416,7 @@ def _bits(after, until):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _join(which, start, end, apart, period_of_day, joined):  # type: ignore[no-untyped-def]
-    """Note beginnings of periods that persons' reports lie across or near to (see _JOINED); periods of the starts."""
+    """See _Near."""
     periods = np.empty(len(which), np.uint8)
     for at in range(len(which)):
         earliest, latest = _period(start[at] - apart, period_of_day), _period(end[at] + apart, period_of_day)
@@ -352,7 +432,7 @@ def _join(which, start, end, apart, period_of_day, joined):  # type: ignore[no-u
 
 @njit(cache=True)
 def _first_periods(since, within_years, period_of_day, begins_a_year, joined):  # type: ignore[no-untyped-def]
-    """The period of each person before which nothing bears on what began at `since` or later."""
+    """See _Near."""
     found = np.empty(len(since), np.uint8)
     for at in range(len(since)):
         period = _period(since[at], period_of_day)
@@ -366,9 +446,16 @@ def _first_periods(since, within_years, period_of_day, begins_a_year, joined):  
 def _sum(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """What stood, and what is counted now less what was counted then; without rows in which nothing is left."""
     counts = [name for name in stood.columns if name not in keys]
-    all_ = pl.concat([stood, now, then.with_columns(-pl.col(counts))], how="vertical_relaxed")
-    total = all_.group_by(keys, maintain_order=True).agg(pl.col(counts).sum())
-    return total.filter(pl.any_horizontal(pl.col(counts) != 0)).cast(dict(stood.schema))  # type: ignore[arg-type]
+    change = _added_up([now, then.with_columns(-pl.col(counts))], keys, stood.schema)
+    moved = _added_up([stood.join(change, on=keys, how="semi"), change], keys, stood.schema)
+    return pl.concat([stood.join(change, on=keys, how="anti"), moved])
+
+
+def _added_up(tables: list[pl.DataFrame], keys: list[str], schema: pl.Schema) -> pl.DataFrame:
+    """Counts summed by keys, without rows in which nothing is left."""
+    counts = [name for name in schema if name not in keys]
+    total = pl.concat([table.cast(dict(schema)) for table in tables]).group_by(keys).agg(pl.col(counts).sum())  # type: ignore[arg-type]
+    return total.filter(pl.any_horizontal(pl.col(counts) != 0)).cast(dict(schema))  # type: ignore[arg-type]
 
 
 def _sum_of_cells(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -386,18 +473,32 @@ def _sum_of_cells(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, ke
 
     known = _places(stood, keys)
     at = np.searchsorted(known, places[row])
-    is_new = np.r_[known, -1][at] != places[row]
-    is_left = np.zeros(len(stood) + int(is_new.sum()), dtype=bool)
-    total = {}
-    for name in stood.columns:
-        values, more = stood[name].to_numpy(), both[name].to_numpy()[row]
-        if name in change:
-            values, more = values.copy(), change[name][moved]
-            values[at[~is_new]] += more[~is_new]
-        total[name] = np.insert(values, at[is_new], more[is_new])
-        if name in change:
-            is_left |= total[name] != 0
-    return pl.DataFrame(total, schema=stood.schema).filter(is_left)
+    is_known = np.r_[known, -1][at] == places[row]
+    told = {name: both[name].to_numpy()[row] for name in keys} | {name: change[name][moved] for name in counts}
+    for name in counts:
+        told[name][is_known] += stood[name].to_numpy()[at[is_known]]
+    is_left = np.any([told[name] for name in counts], axis=0)
+    return pl.DataFrame(
+        {name: _spliced(stood[name].to_numpy(), at, is_known, told[name], is_left) for name in stood.columns},
+        schema=stood.schema,
+    )
+
+
+@njit(cache=True)
+def _spliced(values, at, is_known, told, is_left):  # type: ignore[no-untyped-def]
+    """`values` with what is told put in at places (sorted), in the stead of what is known there; what is left of it."""
+    spliced = np.empty(len(values) - is_known.sum() + is_left.sum(), values.dtype)
+    done, n = 0, 0
+    for number in range(len(at)):
+        for place in range(done, at[number]):
+            spliced[n] = values[place]
+            n += 1
+        done = at[number] + is_known[number]
+        if is_left[number]:
+            spliced[n] = told[number]
+            n += 1
+    spliced[n:] = values[done:]
+    return spliced
 
 
 def _places(table: pl.DataFrame, keys: list[str]) -> NDArray[np.int64]:

@@ -44,7 +44,7 @@ from etl.counting import (
 )
 from etl.land import Landed, landed_files, refuse_damaged
 from etl.parse import EPOCH
-from etl.recount import Recount, Standing, fingerprint
+from etl.recount import LINK, Recount, Standing, fingerprint, in_order_of_ids
 from etl.rules import rule_values
 from etl.shape import SHAPES
 from etl.words import Both, Problem, told
@@ -368,12 +368,13 @@ def build(
     fits = standing and standing.decided_by == decided_by and standing.files <= files
     if standing and fits and standing.as_of <= warehouse.as_of:
         recount = Recount(warehouse.reports, around, warehouse.as_of, standing)
-        counts, ids_told_twice = recount.counts(progress), recount.ids_told_twice
+        counts, told_twice = recount.counts(progress), recount.told_twice
     else:
         progress(told("stage.history"))
         reports = warehouse.reports
-        counts, ids_told_twice = count(reports, around, warehouse.as_of, progress), reports.ids_told_twice
-    told_of_all = ids_told_twice, around.on_places, around.deaths
+        counts = count(reports, around, warehouse.as_of, progress)
+        told_twice = in_order_of_ids(reports.at(reports.told_twice, LINK))
+    told_of_all = told_twice, around.on_places, around.deaths
     warehouse.standing = Standing(counts, files, warehouse.as_of, decided_by, *told_of_all)
     warehouse.again, warehouse.held_back = counts["again"], counts["held_back"]
     warehouse.attrition = told_of(counts)
