@@ -320,22 +320,18 @@ def reported_again(reports: Reports, newest_minute_of: NDArray[np.int64]) -> pl.
     at = reports.told_twice
     again = pl.DataFrame(reports.at(at, ("contact_id", *CONTENT, "delivery", "row"))).with_columns(pl.Series("at", at))
     again = again.with_columns(pl.Series("newest_minute", newest_minute_of[again["delivery"].to_numpy()]))
-    by_extract = ["newest_minute", "delivery", "row"]
-    again = again.sort("contact_id", *by_extract, descending=[False, True, False, False]).with_columns(
-        pl.struct("contact_id", *CONTENT).is_first_distinct().alias("is_first_copy")
-    )
     again = again.sort(
-        "contact_id", "is_first_copy", "reported_minute", "is_cancelled", "newest_minute", *CONTENT, "delivery", "row",
-        descending=[False, True, True, True, True, *(False for _ in CONTENT), False, False],
+        "contact_id", "reported_minute", "is_cancelled", "newest_minute", *CONTENT, "delivery", "row",
+        descending=[False, True, True, True, *(False for _ in CONTENT), False, False],
     )  # fmt: skip
     return again.select(
         "at",
         "delivery",
-        pl.when(~pl.col("is_first_copy"))
-        .then(pl.lit("duplicate"))
-        .when(pl.col("contact_id").is_first_distinct())
+        pl.when(pl.col("contact_id").is_first_distinct())
         .then(pl.lit("newest"))
-        .otherwise(pl.lit("superseded"))
+        .when(pl.struct("contact_id", *CONTENT).is_first_distinct())
+        .then(pl.lit("superseded"))
+        .otherwise(pl.lit("duplicate"))
         .alias("fate"),
     )
 

@@ -344,8 +344,12 @@ def _month_of_day(first: int, last: int) -> npt.NDArray[np.int32]:
 
 def _positions(labels: pl.Series, among: Sequence[Any]) -> npt.NDArray[np.int32]:
     """Where each label stands in a sequence of all there are."""
-    if labels.dtype in (pl.String, pl.Enum):
-        return labels.cast(pl.Enum(among)).to_physical().cast(pl.Int32).to_numpy()
+    if labels.dtype == pl.String:
+        labels = labels.cast(pl.Enum(among))
+    if isinstance(labels.dtype, pl.Enum):
+        place_of = {label: place for place, label in enumerate(among)}
+        position = np.array([place_of.get(label, -1) for label in labels.dtype.categories], np.int32)
+        return position[labels.to_physical().to_numpy()]
     position = np.full(max(among) + 1, -1, np.int32)
     position[list(among)] = np.arange(len(among))
     return position[labels.to_numpy()]
