@@ -100,11 +100,17 @@ $(VENV)/.uv:
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION) || { echo "uv could not be installed: is there a way to a package index (pip)?"; exit 1; }
 	@touch $@
 
+# Everything is compiled here, once: a service may not write beside its code, and would compile it at every start.
+SET_UP := $(UV) pip sync -q --require-hashes --compile-bytecode --python $(BIN)/python
+COMPILE := $(BIN)/python -m compileall -q dashboard etl kpis
+
 # The test environment is the run environment and more: once it is there, `make run` uses it as it is.
 $(VENV)/.run: requirements.lock | $(VENV)/.uv
-	@test -f $(VENV)/.dev || $(UV) pip sync -q --require-hashes --python $(BIN)/python requirements.lock
+	@test -f $(VENV)/.dev || $(SET_UP) requirements.lock
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/.uv
-	@$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements-dev.lock
+	@$(SET_UP) requirements-dev.lock
+	@$(COMPILE)
 	@touch $@

@@ -1,14 +1,19 @@
 """What `deploy/` and `docs/drift.md` say fits what there is: commands, options, folders, and who must not see what."""
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from configparser import RawConfigParser
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
+import dashboard.app as dashboard_app
+import etl.load as etl_load
 from dashboard.__main__ import main as serve
 from etl.__main__ import main as etl
 from tests.server import ROOT
@@ -54,6 +59,19 @@ def test_units_run_where_nothing_can_be_written(path: Path) -> None:
         assert "NUMBA_CACHE_DIR=/var/cache/naerblik" in service["Environment"]
         assert service["CacheDirectory"] == "naerblik"
     assert service["SystemCallErrorNumber"] == "EPERM"
+
+
+def test_nothing_is_compiled_at_a_start() -> None:
+    """A unit may not write beside its code: what is set up is compiled, or every start would take seconds longer."""
+    assert all("PYTHONDONTWRITEBYTECODE=1" in path.read_text("utf-8") for path in UNITS)
+    started = [sys.executable, "-v", "-c", "import etl.load, dashboard.app"]
+    bare = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    said = subprocess.run(started, capture_output=True, text=True, check=True, cwd=ROOT, env=bare).stderr
+    loaded = re.findall(r"# code object from '?(/[^'\n]+?\.pyc?)'?$", said, flags=re.M)
+    assert sum(path.endswith(".pyc") for path in loaded) > 500
+    assert not [path for path in loaded if path.endswith(".py") and "site-packages" in path]
+    for module in (etl_load, dashboard_app):  # where somebody edits, Python sees that it is older
+        assert Path(cache_from_source(str(module.__file__))).exists()
 
 
 def test_names_of_users_are_such_as_systemd_takes() -> None:
