@@ -198,21 +198,42 @@ class Recount:
         return in_order_of_ids({name: np.r_[known[name], found[name], new[name]][has_id] for name in LINK})
 
     @cached_property
+    def _open_since(self) -> int:
+        """What has been open since before this minute was held back then (C2-open), and is now."""
+        return self.standing.as_of - rule_values()["open_contact_max_days"] * 1440
+
+    @cached_property
     def _in_time(self) -> Columns:
         """Person, start and end of the old reports that the passing of time touches.
 
-        When time has passed, it touches an open contact, a start that lay in the future, and an end after which 30
-        days had not passed.
+        When time has passed, it touches an open contact, a start that lay in the future, and an admission after which
+        30 days had not passed. Who has no contacts that could make an admission, all taken together, has none.
         """
-        as_of = self.standing.as_of
-        watched_since = as_of - (rule_values()["follow_up_days"] + 1) * 1440
+        names = ("person", "start_minute", "end_minute")
+        values, as_of = rule_values(), self.standing.as_of
+        if self.as_of == as_of:
+            return self._old.at(np.empty(0, np.int64), names)
+        watched_since = as_of - (values["follow_up_days"] + 1) * 1440
+        # a shorter admission that ends later has begun later than this; a longer one shows by what ends later
+        looked_at_since = watched_since - values["admission_minutes"] - values["gap_minutes"]
 
-        def touched(run: Run) -> NDArray[np.int64]:
-            return _touched_by_time(run.get("start_minute"), run.get("end_minute"), watched_since, as_of)
+        def some(run: Run) -> NDArray[np.int64]:
+            start, end = run.get("start_minute"), run.get("end_minute")
+            at: NDArray[np.int64] = _touched_by_time(start, end, looked_at_since, self._open_since, as_of)
+            return at[run.get("rule", at) == NOTHING]
 
-        has_passed = self.as_of != as_of
-        places = self._old.places(touched) if has_passed else np.empty(0, np.int64)
-        return self._old.at(places, ("person", "start_minute", "end_minute"))
+        found = self._old.at(self._old.places(some), (*names, "is_physical", "is_cancelled"))
+        start, end = found["start_minute"], found["end_minute"]
+        may_count = (end == NOTHING) | (start >= as_of)
+        closed = np.flatnonzero(~may_count & found["is_physical"] & ~found["is_cancelled"])
+        closed = closed[in_order_of_persons(found["person"][closed])]
+        first = first_of_each(found["person"][closed])
+        if first.size:
+            together = np.maximum.reduceat(end[closed], first) - np.minimum.reduceat(start[closed], first)
+            is_long = np.repeat(together >= values["admission_minutes"], np.diff(np.r_[first, closed.size]))
+            closed = closed[is_long & (end[closed] >= watched_since)]
+        touched = np.r_[np.flatnonzero(may_count), closed]
+        return {name: found[name][touched] for name in names}
 
     @cached_property
     def _tied(self) -> NDArray[np.uint64]:
@@ -255,13 +276,13 @@ class Recount:
         wanted = Wanted(person[first])
         if first.size:
             since, may_count = np.minimum.reduceat(since, first), np.logical_or.reduceat(may_count, first)
-        near = _Near.of(self.as_of, first.size)
+        near = _Near.of(self.as_of, self._open_since, first.size)
 
         # of what is told of one contact one report counts: they lie together, to its last end
         again = self._links_and_new
         at, which = wanted.found(again["person"])
-        end = _last_of_each(again["contact_id"][at], _until(again["start_minute"][at], again["end_minute"][at]))
-        near.note(which, again["start_minute"][at], end)
+        start = again["start_minute"][at]
+        near.note(which, start, _last_of_each(again["contact_id"][at], near.until(start, again["end_minute"][at])))
 
         # most persons lie apart before what is recent, so that what is older is not looked up for them
         recent = self._found(wanted, np.arange(first.size), near, is_recent=True)
@@ -283,11 +304,12 @@ class Recount:
 
         def theirs(run: Run) -> NDArray[np.int64]:
             start, end = run.get("start_minute"), run.get("end_minute")
-            some = _places_by_end(start, end, near.periods.first_month_minute - near.minutes, is_recent)
+            lasts_until = near.periods.first_month_minute - near.minutes
+            some = _places_by_end(start, end, near.open_since, lasts_until, is_recent)
             of_some, which = wanted.found(run.get("person", some))
             at = some[of_some]
             whose.append(number[which])
-            when.append(near.note(number[which], start[at], _until(start[at], end[at])))
+            when.append(near.note(number[which], start[at], near.until(start[at], end[at])))
             return at
 
         return self.reports.places(theirs), np.concatenate(whose), np.concatenate(when)
@@ -300,19 +322,26 @@ class _Near:
     Attributes:
         periods: of time.
         minutes: what is no further apart may be counted together.
+        open_since: what is open since earlier is held back, and joins nothing.
         joined: by _JOINED and person, a bit for each period.
     """
 
     periods: "_Periods"
     minutes: int
+    open_since: int
     joined: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, as_of: int, n_persons: int) -> "_Near":
+    def of(cls, as_of: int, open_since: int, n_persons: int) -> "_Near":
         """Nothing noted yet."""
         values = rule_values()
         minutes = (values["follow_up_days"] + 1) * 1440 + values["gap_minutes"]
-        return cls(_Periods.seen_from(as_of), minutes, np.zeros((len(_JOINED), n_persons), np.uint64))
+        return cls(_Periods.seen_from(as_of), minutes, open_since, np.zeros((len(_JOINED), n_persons), np.uint64))
+
+    def until(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Ends, none before its start; of an open contact the end of all time, if it is not held back."""
+        is_open, is_held_back = end == NOTHING, start < self.open_since
+        return np.where(is_open & ~is_held_back, np.int32(2**31 - 1), np.maximum(start, end))
 
     def note(self, which: NDArray[np.integer], start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.uint8]:
         """Note reports of persons told by their numbers; return the period of each one's start."""
@@ -344,19 +373,14 @@ def _last_of_each(ids: NDArray[np.int64], end: NDArray[np.int32]) -> NDArray[np.
 
 
 @njit(cache=True)
-def _touched_by_time(start, end, watched_since, as_of):  # type: ignore[no-untyped-def]
+def _touched_by_time(start, end, ends_since, open_since, as_of):  # type: ignore[no-untyped-def]
     found = np.empty(len(start), np.int64)
     n = 0
     for at in range(len(start)):
-        if end[at] == NOTHING or end[at] >= watched_since or start[at] >= as_of:
+        if end[at] >= ends_since or start[at] >= as_of or (end[at] == NOTHING and start[at] >= open_since):
             found[n] = at
             n += 1
     return found[:n].copy()
-
-
-def _until(start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Ends, none before its start; of an open contact the end of all time."""
-    return np.where(end == NOTHING, np.int32(2**31 - 1), np.maximum(start, end))
 
 
 class _Periods(NamedTuple):
@@ -390,13 +414,14 @@ class _Periods(NamedTuple):
 
 
 @njit(cache=True)
-def _places_by_end(start, end, minute, is_later):  # type: ignore[no-untyped-def]
-    """Places of what ends at a minute or later, or is open; or else of all others."""
+def _places_by_end(start, end, open_since, minute, is_later):  # type: ignore[no-untyped-def]
+    """Places of what ends at a minute or later, or is open (and not held back); or else of all others."""
     found = np.empty(len(start), np.int64)
     n = 0
     for at in range(len(start)):
         found[n] = at  # without a branch, which a processor could not foresee
-        n += np.int64(((end[at] == NOTHING) | (max(start[at], end[at]) >= minute)) == is_later)
+        is_open = (end[at] == NOTHING) & (start[at] >= open_since)
+        n += np.int64((is_open | (max(start[at], end[at]) >= minute)) == is_later)
     return found[:n].copy()
 
 

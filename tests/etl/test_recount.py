@@ -123,15 +123,30 @@ def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, persons: list[int
     "rows",
     [
         # it lay in the future, and the person was admitted in the same year: one person, not two
-        [(1, "2024-01-10 08:00", "2024-01-12 08:00", 101), (2, "2024-06-02 08:00", "2024-06-04 08:00", 101)],
+        [("2024-01-10 08:00", "2024-01-12 08:00", 101), ("2024-06-02 08:00", "2024-06-04 08:00", 101)],
         # one stay over the beginning of a month, which counts where it began
-        [(1, "2024-04-29 08:00", "2024-04-30 23:00", 101), (2, "2024-05-01 01:00", "2024-05-20 08:00", 860)],
+        [("2024-04-29 08:00", "2024-04-30 23:00", 101), ("2024-05-01 01:00", "2024-05-20 08:00", 860)],
+        # two contacts that make an admission together, and neither alone
+        [("2024-05-10 08:00", "2024-05-10 14:00", 101), ("2024-05-10 15:00", "2024-05-10 21:00", 860)],
+        # open for less than 90 days, and then for more: held back, so that what it joined lies apart
+        [
+            ("2024-03-10 08:00", None, 101),
+            ("2024-04-02 08:00", "2024-04-04 08:00", 101),
+            ("2024-05-02 08:00", "2024-05-20 08:00", 860),
+        ],
+        # open for too long then and now, before an admission that is watched
+        [("2023-02-10 08:00", None, 101), ("2024-05-10 08:00", "2024-05-20 08:00", 101)],
+        # held back although it is cancelled
+        [("2024-03-10 08:00", None, 101, "cancelled")],
     ],
-    ids=["future", "across"],
+    ids=["future", "across", "together", "open", "open for long", "cancelled"],
 )
 def test_what_time_alone_touches_is_counted_with_all_that_bears_on_it(rows: list, tmp_path: Path) -> None:
     write_history(tmp_path, "population", [POPULATION], name="b" * 64)
-    contacts = [contact(number, 5, minute(start), minute(end), municipality=at) for number, start, end, at in rows]
+    contacts = [
+        contact(number, 5, minute(start), minute(end) if end else None, municipality=at, is_cancelled=bool(cancelled))
+        for number, (start, end, at, *cancelled) in enumerate(rows, start=1)
+    ]
     write_history(tmp_path, "lpr_contacts", contacts, name="1" * 64)
     empty_history(tmp_path)
     standing = counts_of(tmp_path, date(2024, 6, 1), None)
