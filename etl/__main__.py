@@ -278,13 +278,14 @@ def status(data_dir: Path, lang: "Language") -> None:
     """Which releases there are, which one is current, and what it holds."""
     from babel.numbers import format_decimal
 
-    from etl.publish import pointed_to, published
+    from etl.publish import pointed_to, published, published_at
     from etl.words import told, words
     from kpis.release import open_release
 
     for path in published(data_dir):
         mark = "→" if path == pointed_to(data_dir) else " "
-        click.echo(f"{mark} {path.stem}  {format_decimal(path.stat().st_size / 1e6, '0.0', locale=lang)} MB")
+        size = format_decimal(path.stat().st_size / 1e6, "0.0", locale=lang)
+        click.echo(f"{mark} {path.stem}  {published_at(path):%Y-%m-%d %H:%M} UTC  {size} MB")
     manifest = open_release(data_dir).manifest
     kind = told("status.synthetic" if manifest["is_synthetic"] else "status.real")
     facts = {name: manifest[name] for name in ("data_from", "as_of", "provisional_from")}

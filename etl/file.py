@@ -183,17 +183,25 @@ def _is_own(file: Path, folder: Path) -> bool:
     return any(part.startswith((".", "_", "~$")) for part in file.relative_to(folder).parts)
 
 
+def names_in(archive: Path) -> list[str]:
+    """The names of an archive's files. Raises BadZipFile where it is damaged."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return [info.filename for info in opened.infolist() if not info.is_dir()]
+    except (UNKNOWN_PACKING, ValueError, struct.error) as error:
+        raise zipfile.BadZipFile(archive.name) from error
+
+
 def _members(path: Path) -> list[DeliveredFile]:
     if path.suffix.lower() != ".zip":
         file = DeliveredFile(path)
         return [file] if file.suffix in SUFFIXES or file.suffix in REFUSED else []
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, UNKNOWN_PACKING, ValueError, struct.error):
+        names = names_in(path)
+    except zipfile.BadZipFile:
+        names = []
+    if not 0 < len(names) <= MOST_MEMBERS:
         return [DeliveredFile(path)]  # is refused when it is opened, with a reason
-    if len(names) > MOST_MEMBERS:
-        return [DeliveredFile(path)]
     files = [DeliveredFile(path, name) for name in names]
     return [
         file

@@ -112,9 +112,8 @@ def publish(
 def _later_than_all(releases: Path) -> datetime:
     """Now, or just after the newest release where the clock stands before it: names must keep their order."""
     now = datetime.now(tz=UTC)
-    stamps = [match[1] for path in releases.glob("v*.duckdb") if (match := NAME.fullmatch(path.name))]
-    newest = max((datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) for stamp in stamps), default=now)
-    return max(now, newest + timedelta(microseconds=1)) if stamps else now
+    newest = max((published_at(path) for path in published(releases.parent)), default=None)
+    return max(now, newest + timedelta(microseconds=1)) if newest else now
 
 
 def point_to(release: Path) -> None:
@@ -133,6 +132,13 @@ def current_or_none(data_dir: Path) -> Release | None:
 def published(data_dir: Path) -> list[Path]:
     """Releases that are kept, oldest first."""
     return sorted(p for p in (data_dir / "releases").glob("v*.duckdb") if NAME.fullmatch(p.name))
+
+
+def published_at(release: Path) -> datetime:
+    """When a release was published, as its name tells."""
+    stamp = NAME.fullmatch(release.name)
+    assert stamp is not None, release
+    return datetime.strptime(stamp[1], STAMP).replace(tzinfo=UTC)
 
 
 def published_as(release_id: str, data_dir: Path) -> Path:

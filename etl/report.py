@@ -10,6 +10,7 @@ Nothing in them names a person: values come masked, and every text is masked aga
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ def to_terminal(report: LoadReport, occasion: Occasion, language: Language) -> I
             said = mask(first.in_words(language))
             yield f"    {rule:<10} {f'{place}: ' if place else ''}{said}", ""
             if more:
-                yield f"    {'':<10} + {len(more)} {text['more']}", "quiet"
+                yield f"    {'':<10} + {len(more)} {text[_one_or('more', len(more))]}", "quiet"
             if not _is_quiet(first):
                 yield f"    {'':<10} → {rule_words(rule)[f'{language}_do']}", "quiet"
     for name in report.passed_over:
@@ -168,7 +169,7 @@ def _overview(files: list[FileReport], name_of: dict[str, str]) -> Iterator[str]
             file.rows_in, file.rows_loaded, file.rows_duplicate, file.rows_superseded, file.rows_quarantined,
         )  # fmt: skip
         yield (
-            f'<tr><th scope="row">{_text(name_of[file.file])}</th><td>{_kind(file)}</td>'
+            f'<tr><th scope="row">{_name(name_of[file.file])}</th><td>{_kind(file)}</td>'
             f'<td class="{file.status}">{_both(words()["status"][file.status])}</td>'
             + "".join(f'<td class="number">{_number(n) if file.is_counted else "–"}</td>' for n in numbers)
             + "</tr>"
@@ -196,7 +197,11 @@ def _section(file: FileReport, name: str) -> Iterator[str]:
         yield f'<h3>{_both(text["only_told"])}</h3><ul class="quiet">'
         for _, of_rule in groupby(quiet, key=lambda finding: finding.rule):
             first, *more = of_rule
-            count = f" (+ {_number(len(more))} {_both(text['more'])})" if more and first.row is not None else ""
+            count = (
+                f" (+ {_number(len(more))} {_both(text[_one_or('more', len(more))])})"
+                if more and first.row is not None
+                else ""
+            )
             for finding in [first] if count else [first, *more]:
                 yield f"<li>{_both({'da': finding.da, 'en': finding.en})}{count}</li>"
         yield "</ul>"
@@ -217,7 +222,8 @@ def _rows(findings: list[Finding]) -> Iterator[str]:
             f'<td class="quiet">{_text(finding.rule)}</td></tr>'
         )
     if len(findings) > ROWS_SHOWN:
-        more = f"+ {_number(len(findings) - ROWS_SHOWN)} {_both(words()['report']['more'])}"
+        n = len(findings) - ROWS_SHOWN
+        more = f"+ {_number(n)} {_both(words()['report'][_one_or('more', n)])}"
         yield f'<tr><td class="quiet" colspan="4">{more}</td></tr>'
 
 
@@ -247,11 +253,17 @@ def _sum(file: FileReport, language: Language) -> str:
     if not file.is_counted:
         return text["not_counted"]
     number = functools.partial(format_decimal, format="#,##0", locale=language)
+    in_file = f"{number(file.rows_in)} {text[_one_or('equation', file.rows_in)]}"
     if file.status == "refused":
-        return f"{number(file.rows_in)} {text['equation']}, {text['none_loaded']}"
+        return f"{in_file}, {text['none_loaded']}"
     parts = ("loaded", "duplicate", "superseded", "quarantined")
     counts = [f"{number(getattr(file, f'rows_{part}'))} {text[part]}" for part in parts]
-    return f"{number(file.rows_in)} {text['equation']} = {' + '.join(counts)}"
+    return f"{in_file} = {' + '.join(counts)}"
+
+
+def _one_or(key: str, n: int) -> str:
+    """The key of a word for one, or for several."""
+    return f"{key}_one" if n == 1 else key
 
 
 def _kind(file: FileReport) -> str:
@@ -263,6 +275,11 @@ def _kind(file: FileReport) -> str:
 def _both(texts: Mapping[Any, str], ending: str = "") -> str:
     da, en = texts["da" + ending], texts["en" + ending]
     return f'<span class="da" lang="da">{_text(da)}</span><span class="en" lang="en">{_text(en)}</span>'
+
+
+def _name(name: str) -> str:
+    """A file's name, which may be broken where its parts meet."""
+    return re.sub(r"(?<=[_/.-])(?=\w)", "<wbr>", _text(name))
 
 
 def _number(n: int) -> str:
@@ -282,13 +299,15 @@ h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
 p { margin: .25rem 0; } .quiet { color: #55606e; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid #d9dee5; }
-thead th { color: #55606e; font-weight: 600; } tbody th { font-weight: 600; overflow-wrap: anywhere; }
+thead th { color: #55606e; font-weight: 600; } tbody th { font-weight: 600; overflow-wrap: break-word; }
 .wide { overflow-x: auto; } .wide table { min-width: 46rem; } .wide th:nth-child(1) { width: 14rem; }
 section th:nth-child(1) { width: 5rem; } section th:nth-child(2) { width: 11rem; }
 section th:nth-child(4) { width: 8rem; }
 section td { overflow-wrap: anywhere; } ul { margin: .25rem 0; padding-left: 1.25rem; font-size: .9rem; }
 @media (max-width: 40rem) { section th { width: auto !important; } section td:nth-child(4), section th:nth-child(4) {
-  display: none; } }
+  display: none; }
+  .wide table { min-width: 0; } .wide th:nth-child(1) { width: auto; } /* what is hidden stands with each file */
+  .wide :is(th, td):is(:nth-child(2), :nth-child(n + 5):nth-child(-n + 7)) { display: none; } }
 .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .outcome { font-size: 1.1rem; padding: .6rem .9rem; border-left: 4px solid; margin: 1rem 0; background: #f5f7f9; }
 .good, .accepted { color: #17603a; } .accepted_with_warnings { color: #7a4f00; } .bad, .refused { color: #a3211d; }

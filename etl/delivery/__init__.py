@@ -7,6 +7,7 @@ text is UTF-8, or Windows-1252 where it is not UTF-8 at all.
 import gzip
 import zipfile
 import zlib
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from etl.delivery.plan import open_plan
 from etl.delivery.sas import open_sas
 from etl.delivery.text import open_csv
 from etl.delivery.workbook import open_excel
-from etl.file import MOST_MEMBERS, REFUSED, UNKNOWN_PACKING, DeliveredFile
+from etl.file import MOST_MEMBERS, REFUSED, UNKNOWN_PACKING, DeliveredFile, names_in
 from etl.finding import Finding, Refused
 
 TEXTS = (".csv", ".txt", ".tsv")
@@ -55,7 +56,7 @@ def _opened(file: DeliveredFile) -> Delivery:
     if file.is_hostile:
         raise Refused("D11-name")
     if file.path.suffix.lower() == ".zip" and file.member is None:
-        raise Refused("D11-archive.open", most=MOST_MEMBERS)
+        raise _of_archive(file.path)
     if file.suffix in REFUSED:
         raise Refused(REFUSED[file.suffix], ending=file.suffix)
     try:
@@ -72,3 +73,12 @@ def _opened(file: DeliveredFile) -> Delivery:
                 return open_csv(file)
     except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, UNKNOWN_PACKING) as error:
         raise Refused("D11-archive.damaged") from error
+
+
+def _of_archive(path: Path) -> Refused:
+    """Why an archive is refused of which no single file is read."""
+    try:
+        n = len(names_in(path))
+    except zipfile.BadZipFile:
+        return Refused("D11-archive.damaged")
+    return Refused("D11-archive.many", found=n, most=MOST_MEMBERS) if n else Refused("D1-empty.archive")

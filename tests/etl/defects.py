@@ -95,6 +95,12 @@ def many_members() -> bytes:
     return out.getvalue()
 
 
+def empty_zip() -> bytes:
+    out = io.BytesIO()
+    zipfile.ZipFile(out, "w").close()
+    return out.getvalue()
+
+
 def locked_zip() -> bytes:
     content = bytearray(zipped("k.csv", contacts()))
     content[6] |= 1  # the flag in the member's own header
@@ -222,6 +228,7 @@ DEFECTS = [
     Defect("Arkiver", "Gzip klippet over", "k.csv.gz", lambda: gzip.compress(contacts()())[:-30], True, ("D11-archive",)),
     Defect("Arkiver", "Zip låst med adgangskode", "k.zip", locked_zip, True, ("D11-archive",)),
     Defect("Arkiver", "Zip med flere end 200 filer", "k.zip", many_members, True, ("D11-archive",)),
+    Defect("Arkiver", "Zip uden filer", "k.zip", empty_zip, True, ("D1-empty",)),
     Defect("Arkiver", "Zip, der vil skrive uden for sin mappe", "k.zip", lambda: zipped("../../k.csv", contacts()), True, ("D11-name",)),
     Defect("Arkiver", "Zip, der peger på et drev", "k.zip", lambda: zipped("C:\\data\\k.csv", contacts()), True, ("D11-name",)),
     Defect("Arkiver", "Zip inde i en zip", "k.zip", lambda: zipped("k.zip", lambda: zipped("k.csv", contacts())), True, ("D2-format",)),

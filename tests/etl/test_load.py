@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -592,6 +592,7 @@ def test_status_and_build_after_a_load(tmp_path: Path) -> None:
         status = run(main, ["status", "--data", str(tmp_path / "data"), "--lang", lang])
         assert status.exit_code == 0 and kind in status.output and last_step in status.output
         assert {"da": "afrundet til hele 5’ere", "en": "rounded to base 5"}[lang] in status.output
+        assert f"  {datetime.now(tz=UTC):%Y-%m-%d} " in status.output.splitlines()[0]
     again = run(main, ["build", "--data", str(tmp_path / "data"), "--lang", "en"])
     assert again.exit_code == 0 and "Nothing new" in again.output
     nowhere = run(main, ["status", "--data", str(tmp_path / "elsewhere")])
