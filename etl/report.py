@@ -306,7 +306,8 @@ section th:nth-child(4) { width: 8rem; }
 section td { overflow-wrap: anywhere; } ul { margin: .25rem 0; padding-left: 1.25rem; font-size: .9rem; }
 @media (max-width: 40rem) { section th { width: auto !important; } section td:nth-child(4), section th:nth-child(4) {
   display: none; }
-  .wide table { min-width: 0; } .wide th:nth-child(1) { width: auto; } /* what is hidden stands with each file */
+  /* what is hidden here stands with each file */
+  .wide table { min-width: 0; font-size: .8rem; } .wide :is(th, td) { padding-right: .4rem; width: auto; }
   .wide :is(th, td):is(:nth-child(2), :nth-child(n + 5):nth-child(-n + 7)) { display: none; } }
 .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .outcome { font-size: 1.1rem; padding: .6rem .9rem; border-left: 4px solid; margin: 1rem 0; background: #f5f7f9; }
