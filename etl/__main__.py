@@ -66,16 +66,16 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from etl.words import Problem, told
-        from kpis.release import ReleaseError
-
         lang = kwargs.get("lang", "en")
         with _stop_asked() as was_asked:
             try:
                 return command(*args, **kwargs)
-            except (Problem, ReleaseError) as problem:
-                raise _Said(problem.said[lang]) from problem
             except (KeyboardInterrupt, Exception) as error:
+                from etl.words import Problem, told  # here, so that a command says first how libraries are to work
+                from kpis.release import ReleaseError
+
+                if isinstance(error, (Problem, ReleaseError)):
+                    raise _Said(error.said[lang]) from error
                 if was_asked:  # DuckDB turns the interrupt into an error of its own, so its type tells nothing
                     raise _Said(told("stop.asked")[lang]) from None
                 if isinstance(error, OSError) and error.filename:

@@ -1,5 +1,9 @@
 """One month's folder to a new release: land every file, build, audit, protect, publish – or change nothing."""
 
+import etl.threads  # noqa: F401
+
+# isort: split
+
 import secrets
 import subprocess
 import tempfile

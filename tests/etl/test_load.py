@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from etl.load import check, load, open_keys
 from etl.protect import UNPROTECTED
 from etl.publish import PublishProblem, pointed_to, published, rollback
 from kpis.release import open_release
+from tests.server import ROOT
 
 
 def rows_add_up(report) -> bool:
@@ -700,3 +703,29 @@ def test_the_loader_speaks_danish_and_english_when_asked(tmp_path: Path) -> None
         assert words in CliRunner().invoke(main, command).stdout
         content = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
         assert words in content["files"][0]["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(("asked", "threads"), [({}, "1"), ({"POLARS_MAX_THREADS": "2"}, "2")])
+def test_a_load_wakes_no_second_thread_for_small_steps(asked: dict[str, str], threads: str, tmp_path: Path) -> None:
+    """Also by the command, which imports other parts of the package too; who asks for more threads gets them."""
+    script = """
+import sys
+from etl.__main__ import main
+try:
+    main(sys.argv[1:])
+finally:
+    import polars
+    print(polars.thread_pool_size())
+"""
+    own = {name: value for name, value in os.environ.items() if name != "POLARS_MAX_THREADS"}
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "check",
+        str(write_folder(tmp_path / "in")),
+        "--data",
+        str(tmp_path / "data"),
+    ]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=own | asked)
+    assert said.stdout.split()[-1] == threads
