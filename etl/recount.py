@@ -163,11 +163,10 @@ class Recount:
     @property
     def told_twice(self) -> Columns:
         """LINK of all reports of contacts that have been told more than once, told by what is new."""
-        again = self._links_and_new
-        order = again["contact_id"]
-        is_told_twice = np.r_[order[1:] == order[:-1], False][: order.size]
-        is_told_twice[1:] |= is_told_twice[:-1]
-        return {name: values[is_told_twice] for name, values in again.items()}
+        ids = self._links_and_new["contact_id"]
+        is_as_next = np.r_[ids[1:] == ids[:-1], False][: ids.size]
+        is_told_twice = is_as_next | np.r_[False, is_as_next[:-1]][: ids.size]
+        return {name: values[is_told_twice] for name, values in self._links_and_new.items()}
 
     @cached_property
     def _old_files(self) -> set[int]:
@@ -214,7 +213,7 @@ class Recount:
         if self.as_of == as_of:
             return self._old.at(np.empty(0, np.int64), names)
         watched_since = as_of - (values["follow_up_days"] + 1) * 1440
-        # a shorter admission that ends later has begun later than this; a longer one shows by what ends later
+        # of an admission that began earlier, the contacts that end after this are long enough together to show it
         looked_at_since = watched_since - values["admission_minutes"] - values["gap_minutes"]
 
         def some(run: Run) -> NDArray[np.int64]:
