@@ -107,7 +107,7 @@ class Reports:
     @cached_property
     def told_twice(self) -> NDArray[np.int64]:
         """Places of all reports of contacts that stand more than once."""
-        return self.with_one_of(told_twice([run.get("contact_id") for run in self.runs]))
+        return self.with_one_of(_ids_told_twice([run.get("contact_id") for run in self.runs]))
 
     def only(self, deliveries: Collection[int]) -> "Reports":
         """The reports of these deliveries."""
@@ -347,7 +347,7 @@ def first_of_each(numbers: NDArray[Any]) -> NDArray[np.int64]:
     return np.flatnonzero(np.r_[np.ones(min(numbers.size, 1), dtype=bool), numbers[1:] != numbers[:-1]])
 
 
-def told_twice(ids: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+def _ids_told_twice(ids: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Sorted ids that stand more than once in these arrays."""
     shift = _shift(sum(map(len, ids)))
     once, twice = _no_marks(shift), _no_marks(shift)

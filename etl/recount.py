@@ -203,15 +203,13 @@ class Recount:
 
     @cached_property
     def _in_time(self) -> Columns:
-        """Person, start and end of the old reports that the passing of time touches.
+        """Person and start of the old reports that the passing of time touches, and whether they may count otherwise.
 
         When time has passed, it touches an open contact, a start that lay in the future, and an admission after which
-        30 days had not passed. Who has no contacts that could make an admission, all taken together, has none.
+        30 days had not passed: that one counts as it did, and only what followed it counts otherwise. Who has no
+        contacts that could make an admission, all taken together, has none.
         """
-        names = ("person", "start_minute", "end_minute")
         values, as_of = rule_values(), self.standing.as_of
-        if self.as_of == as_of:
-            return self._old.at(np.empty(0, np.int64), names)
         watched_since = as_of - (values["follow_up_days"] + 1) * 1440
         # of an admission that began earlier, the contacts that end after this are long enough together to show it
         looked_at_since = watched_since - values["admission_minutes"] - values["gap_minutes"]
@@ -221,7 +219,8 @@ class Recount:
             at: NDArray[np.int64] = _touched_by_time(start, end, looked_at_since, self._open_since, as_of)
             return at[run.get("rule", at) == NOTHING]
 
-        found = self._old.at(self._old.places(some), (*names, "is_physical", "is_cancelled"))
+        places = self._old.places(some) if self.as_of != as_of else np.empty(0, np.int64)
+        found = self._old.at(places, ("person", "start_minute", "end_minute", "is_physical", "is_cancelled"))
         start, end = found["start_minute"], found["end_minute"]
         may_count = (end == NOTHING) | (start >= as_of)
         closed = np.flatnonzero(~may_count & found["is_physical"] & ~found["is_cancelled"])
@@ -232,7 +231,8 @@ class Recount:
             is_long = np.repeat(together >= values["admission_minutes"], np.diff(np.r_[first, closed.size]))
             closed = closed[is_long & (end[closed] >= watched_since)]
         touched = np.r_[np.flatnonzero(may_count), closed]
-        return {name: found[name][touched] for name in names}
+        found |= {"may_count": may_count}
+        return {name: found[name][touched] for name in ("person", "start_minute", "may_count")}
 
     @cached_property
     def _tied(self) -> NDArray[np.uint64]:
@@ -267,8 +267,7 @@ class Recount:
         new, in_time, tied = self._new, self._in_time, self._tied
         person = np.r_[new["person"], in_time["person"], tied]
         since = np.r_[new["start_minute"], in_time["start_minute"], np.zeros(tied.size, np.int32)]
-        is_followed = (in_time["end_minute"] != NOTHING) & (in_time["start_minute"] < self.standing.as_of)
-        may_count = np.r_[np.ones(len(new["person"]), bool), ~is_followed, np.ones(tied.size, bool)]
+        may_count = np.r_[np.ones(len(new["person"]), bool), in_time["may_count"], np.ones(tied.size, bool)]
         order = in_order_of_persons(person)
         person, since, may_count = person[order], since[order], may_count[order]
         first = first_of_each(person)
