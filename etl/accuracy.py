@@ -33,8 +33,10 @@ def measured(true: pl.DataFrame, published: pl.DataFrame, measure: str = "n_acut
     keys = ["municipality_code", "quarter"]
     cells = [
         cube.filter(pl.col("group_id") == group)
-        .group_by("municipality_code", pl.col("month").dt.truncate("1q").alias("quarter"))
+        .group_by("municipality_code", "month")
         .agg(pl.col(measure).sum().cast(pl.Int64).alias("n"))
+        .group_by("municipality_code", pl.col("month").dt.truncate("1q").alias("quarter"))
+        .agg(pl.col("n").sum())
         .with_columns(pl.col("municipality_code").cast(pl.String))
         for cube in (true, published)
     ]

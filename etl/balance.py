@@ -79,6 +79,7 @@ def balance(
 
     `lowest` and `highest`: thresholds that what was published before has left.
     """
+    margins = margins._replace(period=_renumbered(margins.period, cells.segments, nesting.levels))
     sizes = 1 + np.stack(
         [positions.max(axis=1) for positions in (margins.area, margins.stratum, margins.period)], axis=1
     )
@@ -99,7 +100,6 @@ def counted_once(true: Ints, persons: Ints, threshold: int) -> Ints:
     return counted
 
 
-@njit(cache=True)
 def by_lowest(
     true: tuple[Ints, ...], persons: Ints, threshold: int, left: Bytes, at: tuple[Ints, Ints, Ints], base: int
 ) -> tuple[Ints, npt.NDArray[np.bool_]]:
@@ -108,8 +108,14 @@ def by_lowest(
     One pass over millions of cells. `true`: k counts [n], which count as `counted_once` says; `left`: as in
     `etl.remembered.Thresholds`; `at`: each cell's positions [n] in it.
     """
-    published = np.empty((len(true), len(persons)), np.int32)
+    published = np.empty((len(true), len(persons)), np.int32)  # made here, where NumPy asks for large pages
     is_free = np.empty(len(persons), np.bool_)
+    _by_lowest(true, persons, threshold, left, at, base, published, is_free)
+    return published, is_free
+
+
+@njit(cache=True)
+def _by_lowest(true, persons, threshold, left, at, base, published, is_free):  # type: ignore[no-untyped-def]
     for row in range(len(persons)):
         low, high = unpacked(left[at[0][row], at[1][row], at[2][row]])
         differs = False
@@ -119,7 +125,6 @@ def by_lowest(
             published[j, row] = _rounded(count, rest, low, base)
             differs |= (rest + low >= base) != (rest + high >= base)
         is_free[row] = differs
-    return published, is_free
 
 
 def months_to_balance(month: npt.NDArray[np.integer], margins: Margins) -> npt.NDArray[np.bool_]:
@@ -130,6 +135,15 @@ def months_to_balance(month: npt.NDArray[np.integer], margins: Margins) -> npt.N
     found = np.zeros(margins.period.shape[1], bool)
     for periods in np.unique(margins.period, axis=0):
         found |= np.isin(periods, periods[month])
+    return found
+
+
+def _renumbered(period: Ints, segments: npt.NDArray[np.int64], levels: int) -> Ints:
+    """Periods [F, months] numbered anew, only those of months that hold cells: of few months few sums lie together."""
+    is_held = np.diff(segments).reshape(-1, levels).any(axis=1)
+    found = np.zeros_like(period)
+    for positions, of_family in zip(found, period, strict=True):
+        positions[is_held] = np.unique(of_family[is_held], return_inverse=True)[1]
     return found
 
 
@@ -144,22 +158,27 @@ def _balance(cells, margins, nesting, sizes, first, lowest, highest, base):  # t
     rest = cells.counted % base
     before_low, before_high = lowest.copy(), highest.copy()
     sums, moved, mean_error = np.empty(len(margins.weight), np.int64), np.empty(k, np.int32), np.empty(k)
+    free = np.empty(np.diff(cells.segments).max() if len(cells.segments) > 1 else 0, np.int64)  # rows of a segment
     for turn in range(TURNS):
         for segment in range(len(cells.segments) - 1):
             start, stop = cells.segments[segment], cells.segments[segment + 1]
             month = segment // levels
+            n_free = 0
             for are_free in (False, True):  # what is decided first, so that the others can make up for it
-                for row in range(start, stop):
+                for number in range(n_free if are_free else stop - start):
+                    row = free[number] if are_free else start + number
                     low, high = int(before_low[row]), int(before_high[row])
                     stratum, municipality = cells.stratum[row], cells.municipality[row]
                     group = nesting.group[stratum]
                     place = municipality * n_places + nesting.place[stratum]
-                    for j in range(k):  # a whole leaves room for what is known of its parts
+                    for j in range(k):  # a whole leaves room for what is known of its parts, which lie on lower levels
                         needed = at_least[place, group, j] + FEASIBLE - base
                         while low < base - 1 and _rounded(cells.counted[row, j], rest[row, j], low, base) < needed:
                             low += 1
                     high = max(low, high)
-                    if _differ(rest, row, low, high, base) != are_free:
+                    if not are_free and _differ(rest, row, low, high, base):
+                        free[n_free] = row
+                        n_free += 1
                         continue
                     if are_free:
                         _find_sums(margins, sizes, first, month, municipality, stratum, sums)

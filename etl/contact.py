@@ -249,13 +249,13 @@ def landed_reports(files: Sequence[tuple[Path, int]]) -> Reports:
 
 def _runs(path: Path, number: int, known: dict[str, dict[str, int]]) -> Iterator[Run]:
     """Runs whose words are placed in the order in which they were first met."""
-    places: dict[str, NDArray[np.int32]] = {name: np.empty(0, np.int32) for name in WORDS}
+    places: dict[str, NDArray[np.int32]] = {name: np.array([NOTHING], np.int32) for name in WORDS}
     for batch in _batches(path):
         for name in WORDS:
             words = batch.column(name).dictionary
-            if len(words) != len(places[name]):  # a file's list only ever grows
-                met = (known[name].setdefault(word, len(known[name])) for word in words.to_pylist()[1:])
-                places[name] = np.array([NOTHING, *met], dtype=np.int32)
+            if n_new := len(words) - len(places[name]):  # a file's list only ever grows
+                met = [known[name].setdefault(word, len(known[name])) for word in words[-n_new:].to_pylist()]
+                places[name] = np.r_[places[name], np.array(met, np.int32)]
         columns = {name: batch.column(name).to_numpy() for name in NUMBERS}
         columns |= {name: batch.column(name).indices.to_numpy() for name in WORDS}
         columns |= {name: columns[name].view(np.bool_) for name in TRUTHS}
@@ -291,14 +291,14 @@ def starts_by_day(reports: Reports) -> NDArray[np.int64]:
     last = max((int(run.get("start_minute").max(initial=0)) for run in reports.runs), default=0)
     n = np.zeros(last // 1440 + 1, np.int64)
     for run in reports.runs:
-        _count_starts(run.get("start_minute"), run.get("rule"), n)
+        _count_starts(run.columns["start_minute"], run.columns["rule"], run.places["rule"], n)
     return n
 
 
 @njit(cache=True)
-def _count_starts(start, rule, n):  # type: ignore[no-untyped-def]
+def _count_starts(start, word, rules, n):  # type: ignore[no-untyped-def]
     for at in range(len(start)):
-        if rule[at] == NOTHING:
+        if rules[word[at]] == NOTHING:
             n[start[at] // 1440] += 1
 
 

@@ -177,10 +177,33 @@ def diagnosis_groups(diagnoses: list[str]) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def counted_groups() -> list[str]:
-    """The ids of the groups that are counted, in the order of their numbers: all diagnoses first."""
+def published_groups() -> list[str]:
+    """The ids of the groups of a release: all diagnoses first."""
     groups = [group.group_id for codelist in load_codelists() for group in codelist.groups]
     return ["all", *(group for group in groups if group != rule_values()["excluded_group"])]
+
+
+def counted_as() -> dict[str, str]:
+    """By group id of a release, the group that it is counted as: of those with the same codes, the first by name."""
+    codes = {group.group_id: (group.prefixes, group.excluded_prefixes) for c in load_codelists() for group in c.groups}
+    first: dict[object, str] = {}
+    return {group: first.setdefault(codes.get(group), group) for group in sorted(published_groups())}
+
+
+def counted_groups() -> list[str]:
+    """The ids of the groups that are counted, in the order of their numbers: all diagnoses first."""
+    one_of = counted_as()
+    return [group for group in published_groups() if one_of[group] == group]
+
+
+def by_all_names(counts: pl.DataFrame) -> pl.DataFrame:
+    """Counts by `group_id`, with those of a counted group also under the names of groups with the same codes."""
+    others = [
+        counts.filter(pl.col("group_id") == first).with_columns(group_id=pl.lit(group, counts.schema["group_id"]))
+        for group, first in counted_as().items()
+        if group != first
+    ]
+    return pl.concat([counts, *others])
 
 
 def count(
@@ -224,10 +247,10 @@ def count(
 
 
 def cube(counts: Counts, grid: Grid) -> pl.DataFrame:
-    """Counts by municipality_code, month, sex, age_from and group_id: MEASURES and n_person, true ones."""
-    table, groups = counts["cube"], counted_groups()
+    """Counts by municipality_code, month, sex, age_from and (counted) group_id: MEASURES and n_person, true ones."""
+    table = counts["cube"]
     return grid.named(table["cell"].to_numpy()).with_columns(
-        pl.Series(groups, dtype=pl.Enum(groups)).gather(table["group"]).alias("group_id"),
+        pl.Series(counted_groups(), dtype=pl.Enum(published_groups())).gather(table["group"]).alias("group_id"),
         *(table[name] for name in (*MEASURES, "n_person")),
     )
 
@@ -235,7 +258,7 @@ def cube(counts: Counts, grid: Grid) -> pl.DataFrame:
 def lengths_of_stay(counts: Counts, around: Surroundings) -> pl.DataFrame:
     """Acute closed admissions by region_code, year, age_from and group_id: n_acute, n_person and minutes."""
     table = counts["lengths"]
-    return (
+    return by_all_names(
         LengthGrid(around.grid, around.region_of)
         .named(table["cell"].to_numpy())
         .with_columns(

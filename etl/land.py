@@ -308,8 +308,8 @@ def _contacts(delivery: Delivery, key: PseudonymKey, tally: _Tally) -> Iterator[
         yield explained(odd)
 
 
-def landed_files(history: Path) -> list[Landed]:
-    """Everything that has been landed, by kind and hash.
+def landed_files(history: Path, known: Iterable[Landed] = ()) -> list[Landed]:
+    """Everything that has been landed, by kind and hash; what is `known` of it is not read again.
 
     Raises HistoryProblem where rows are there without what was told of them, or the other way round: a file that is
     gone must not be taken for one that was never delivered.
@@ -322,7 +322,8 @@ def landed_files(history: Path) -> list[Landed]:
     for path in sorted(told_of - rows):
         name = shown(_read_sidecar(path.with_suffix(".json")).file)
         raise HistoryProblem(path.with_suffix(suffix_of(path.parent.name)), delivery=name, is_gone=True)
-    return [_read_sidecar(path.with_suffix(".json")) for path in sorted(told_of)]
+    known_as = {history / file.path_name: file for file in known}
+    return [known_as.get(path) or _read_sidecar(path.with_suffix(".json")) for path in sorted(told_of)]
 
 
 def _read_sidecar(path: Path) -> Landed:

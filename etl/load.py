@@ -1,6 +1,6 @@
 """One month's folder to a new release: land every file, build, audit, protect, publish – or change nothing."""
 
-import etl.threads  # noqa: F401
+import etl.process  # noqa: F401
 
 # isort: split
 
@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -21,6 +21,7 @@ from etl import protect
 from etl.accuracy import measured, rounded_up
 from etl.audit import audit
 from etl.contact import LATER_RULES
+from etl.counting import by_all_names
 from etl.delivery import count_rows, open_delivery
 from etl.disk import disk_problems_named
 from etl.file import find_files, shown
@@ -227,7 +228,8 @@ def _load(
                     raise _Tried(replace(_report_of(taken, history, before), lacking=lacking))
                 if lacking:
                     raise PublishProblem(lacking)
-                built = _build(data_dir, keys, terms, progress, Standing.read(data_dir / STANDING))
+                standing = Standing.read(data_dir / STANDING)
+                built = _build(data_dir, keys, terms, progress, standing, known=before)
             except PublishProblem as problem:
                 raise LoadStopped(_report_of(taken, history, before, problem.said), problem.said) from problem
             reports = _reports(taken.landed, built.fates, before)
@@ -324,10 +326,10 @@ def _lacking(files: list[Landed]) -> Both | None:
 
 
 @contextmanager
-def _ready(history: Path, as_of: date | None = None) -> Iterator[Warehouse]:
+def _ready(history: Path, as_of: date | None = None, known: Iterable[Landed] = ()) -> Iterator[Warehouse]:
     history.mkdir(parents=True, exist_ok=True)
     empty_history(history)
-    with open_warehouse(history, as_of=as_of) as warehouse:
+    with open_warehouse(history, as_of=as_of, known=known) as warehouse:
         yield warehouse
 
 
@@ -394,13 +396,22 @@ class _Built:
     current: Release | None  # that it was audited against
 
 
-def _build(data_dir: Path, keys: Keys, terms: _Terms, progress: Progress, standing: Standing | None = None) -> _Built:
+def _build(
+    data_dir: Path,
+    keys: Keys,
+    terms: _Terms,
+    progress: Progress,
+    standing: Standing | None = None,
+    known: Iterable[Landed] = (),
+) -> _Built:
     """Work out a release from the history, going on from `standing` counts where they fit.
+
+    `known` is what has been read of the landed files before.
 
     Raises PublishProblem where an audit stops it.
     """
     try:
-        with _ready(data_dir / "build" / "history", terms.as_of) as warehouse:
+        with _ready(data_dir / "build" / "history", terms.as_of, known) as warehouse:
             build(warehouse, progress.stage, standing)
             by_file, rows = fates(warehouse), quarantined(warehouse)
             progress.stage(told("stage.protecting"))
@@ -467,7 +478,7 @@ def _tables(
             "baseline": "out_baseline",
         }.items()
     }
-    tables["cube"] = protected.cube
+    tables["cube"] = by_all_names(protected.cube)
     tables["length_of_stay"] = protected.length_of_stay
     tables["municipality_month"] = protected.municipality_month
     return tables, facts, protected.memory

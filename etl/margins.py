@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from etl.balance import Ints, Margins, Nesting
+from etl.counting import counted_as
 from kpis.area import MAP_DAY
 from kpis.indicator import load_indicators
 from kpis.protection import CLASSES
@@ -45,12 +46,6 @@ STAYS = Family("stays", ("n_stay", "n_admission", "n_acute", "n_short"), (1, 2, 
 DISCHARGES = Family("discharges", ("n_index", "n_readmission"), (1, 1))
 CONTACTS = Family("contacts", ("n_contact", "n_contact_timely", "n_contact_coded"), (1, 1, 1))
 FOLLOWED = Family("followed", ("n_place_followed", "n_place_admitted_30", "n_place_admitted_7"), (1, 1, 1))
-
-
-def same_codes(groups: Iterable[str]) -> dict[str, str]:
-    """Diagnosis group → the first of `groups` with the very same codes, which may be itself: they are one figure."""
-    first: dict[object, str] = {}
-    return {name: first.setdefault(_codes(name), name) for name in sorted(groups)}
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
@@ -93,9 +88,10 @@ def cube_margins(
     group, sex, band = np.indices((len(groups), len(SEXES), len(AGE_BANDS))).reshape(3, -1)
     age_class = np.searchsorted(CLASSES, np.array(AGE_BANDS), side="right")[band] - 1
     sums = _Sums(months, municipalities)
-    with_codes = {_codes(name): name for name in groups}
+    figure = counted_as()
+    told_as = {figure.get(name, name): name for name in groups}
     added_up = {
-        frozenset(with_codes.get(_codes(name), name) for name in indicator.group_ids)
+        frozenset(told_as.get(figure.get(name, name), name) for name in indicator.group_ids)
         for indicator in load_indicators().values()
         if indicator.numerator.definition.table == "cube"
     }
@@ -203,12 +199,6 @@ def _parts(groups: Sequence[str]) -> dict[str, set[str]]:
             ):
                 found[whole].add(part)
     return found
-
-
-def _codes(group: str) -> object:
-    """What a group holds; a group of no code list is told from others by its name."""
-    known = _groups().get(group)
-    return (known.prefixes, known.excluded_prefixes) if known else group
 
 
 @cache

@@ -33,7 +33,6 @@ from etl.margins import (
     flat_nesting,
     in_order,
     month_margins,
-    same_codes,
 )
 from etl.pseudonym import PseudonymKey
 from etl.remembered import Memory, Thresholds, nothing_known, packed, unpacked
@@ -148,34 +147,24 @@ def protect_cube(
 ) -> tuple[pl.DataFrame, Memory]:
     """The published cube of the true one, without rows that hold nothing, and what is to be remembered.
 
-    `cube` has the columns of the contract and `n_person`, the persons behind the cell. Groups with the same codes get
-    the same counts.
+    `cube` has the columns of the contract and `n_person`, the persons behind the cell. Groups with the same codes are
+    one figure and stand in it once.
     """
     memory = memory or Memory(protection.base, protection.threshold)
     columns = list(CONTRACT["tables"]["cube"]["columns"])
     if not protection.is_rounded:
         return cube.select(columns), memory
-    repeated = {group: first for group, first in same_codes(cube["group_id"].unique()).items() if group != first}
-    own = cube.filter(~pl.col("group_id").is_in([*repeated]))
-    groups = in_order(own["group_id"].unique().cast(pl.String))
-    at = [_positions(own[name], values) for name, values in zip(CUBE_KEYS, (groups, SEXES, AGE_BANDS), strict=True)]
+    groups = in_order(cube["group_id"].unique().cast(pl.String))
+    at = [_positions(cube[name], values) for name, values in zip(CUBE_KEYS, (groups, SEXES, AGE_BANDS), strict=True)]
     stratum = (at[0] * len(SEXES) + at[1]) * len(AGE_BANDS) + at[2]
     strata = [f"{group}|{sex}|{age}" for group, sex, age in cube_strata(groups)]
-    table = _Table(own, strata, stratum, *cube_nesting(groups))
+    table = _Table(cube, strata, stratum, *cube_nesting(groups))
     for family in (STAYS, DISCHARGES):
         margins = cube_margins(family, groups, table.months, table.municipalities)
         rounded, memory = table.rounded(family, margins, protection, key, memory)
-        own = own.with_columns(rounded)
-    published = own.select(columns).filter(
-        pl.any_horizontal(pl.col(each.measures[0]) > 0 for each in (STAYS, DISCHARGES))
-    )
-    again = [
-        published.filter(pl.col("group_id") == first).with_columns(
-            pl.lit(group, published.schema["group_id"]).alias("group_id")
-        )
-        for group, first in repeated.items()
-    ]
-    return pl.concat([published, *again]), memory
+        cube = cube.with_columns(rounded)
+    holds_anything = pl.any_horizontal(pl.col(each.measures[0]) > 0 for each in (STAYS, DISCHARGES))
+    return cube.select(columns).filter(holds_anything), memory
 
 
 def protect_municipality_month(
@@ -242,6 +231,8 @@ class _Table:
         self.municipality = _positions(counts["municipality_code"], self.municipalities)
         self.stratum = stratum
         self._persons = counts["n_person"].cast(pl.Int32).fill_null(2**31 - 1).to_numpy()
+        self._wanted = np.zeros(0, bool)  # the months that were laid out last, and how
+        self._layout: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
     @property
     def _at(self) -> tuple[Ints, Ints, Ints]:
@@ -257,6 +248,8 @@ class _Table:
         shape = tuple(map(len, axes))
         left = known.on(*axes, base) if known else np.full(shape, nothing_known(base), np.uint8)
         true = tuple(self.counts[name].cast(pl.Int32).to_numpy() for name in family.measures)
+        for values in true:  # also those that had to be copied: compiled code takes arrays of one type
+            values.setflags(write=False)
         published, is_free = by_lowest(true, self._persons, protection.threshold, left, self._at, base)
         # of ten years most months have nothing left to choose: they are not laid out
         rows, segments = self._laid_out(months_to_balance(np.unique(self.month[is_free]), margins))
@@ -275,7 +268,12 @@ class _Table:
         return columns, memory.with_family(family.name, Thresholds(*axes, left))
 
     def _laid_out(self, is_wanted: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Rows of some months by month, level and municipality; where each level of each month begins, and the end."""
+        """Rows of some months by month, level and municipality; where each level of each month begins, and the end.
+
+        What was laid out for one family is not laid out again for the next: mostly they want the same months.
+        """
+        if np.array_equal(is_wanted, self._wanted):
+            return self._layout
         rows = np.flatnonzero(is_wanted[self.month])
         month, stratum = self.month[rows], self.stratum[rows]
         size = np.bincount(self._level, minlength=self.nesting.levels)
@@ -289,7 +287,8 @@ class _Table:
         row_at = np.full(int(is_wanted.sum()) * len(self.strata) * len(self.municipalities), -1, np.int64)
         row_at[place] = rows
         sizes = np.bincount(month * self.nesting.levels + level, minlength=len(self.months) * self.nesting.levels)
-        return row_at[row_at >= 0], np.concatenate([[0], np.cumsum(sizes)])
+        self._wanted, self._layout = is_wanted, (row_at[row_at >= 0], np.concatenate([[0], np.cumsum(sizes)]))
+        return self._layout
 
     def _chance(
         self, family: Family, key: PseudonymKey, rows: npt.NDArray[np.int64], is_free: npt.NDArray[np.bool_]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ from etl.contact import (
     in_order_of_persons,
     is_among,
 )
+from etl.count import Grid
 from etl.counting import KEYS, Counts, Surroundings, count
 from etl.land import checksum_of
 from etl.rules import rule_values
@@ -69,6 +70,10 @@ class Standing:
     told_twice: Columns
     on_places: NDArray[np.uint64]
     deaths: tuple[NDArray[np.uint64], NDArray[np.int64]]
+
+    def bears(self, decided_by: str, files: frozenset[str], as_of: int) -> bool:
+        """Whether the state of a history that these tell of can be counted from this one, which is part of it."""
+        return self.decided_by == decided_by and self.files <= files and self.as_of <= as_of
 
     def write(self, folder: Path) -> None:
         """Keep the counts in `folder`, whole or not at all."""
@@ -116,18 +121,18 @@ def in_order_of_ids(links: Columns) -> Columns:
     return {name: values[order] for name, values in links.items()}
 
 
-def fingerprint(around: Surroundings, other_files: list[str]) -> str:
+def fingerprint(grid: Grid, region_of: Mapping[str, str], other_files: list[str]) -> str:
     """What counts depend on besides contacts and `as_of`: rules, code lists, code, the first month, and `other_files`.
 
     Args:
-        around: the grid and the regions.
+        grid, region_of: as in Surroundings.
         other_files: hashes of the deliveries that bear on contacts: residence, diagnoses, deaths.
     """
     digest = hashlib.sha256()
     for name in _DECIDE:
         digest.update((Path(__file__).parent / name).read_bytes())
     lists = [(group.group_id, group.prefixes, group.excluded_prefixes) for c in load_codelists() for group in c.groups]
-    facts = [lists, around.grid.municipalities, str(around.grid.first), dict(around.region_of), sorted(other_files)]
+    facts = [lists, grid.municipalities, str(grid.first), dict(region_of), sorted(other_files)]
     digest.update(json.dumps(facts).encode())
     return digest.hexdigest()
 
@@ -496,21 +501,23 @@ def _sum_of_cells(stood: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame, ke
 
     known = _places(stood, keys)
     at = np.searchsorted(known, places[row])
-    is_known = np.r_[known, -1][at] == places[row]
+    is_known = places[row] == (known[np.minimum(at, known.size - 1)] if known.size else -1)
     told = {name: both[name].to_numpy()[row] for name in keys} | {name: change[name][moved] for name in counts}
     for name in counts:
         told[name][is_known] += stood[name].to_numpy()[at[is_known]]
     is_left = np.any([told[name] for name in counts], axis=0)
-    return pl.DataFrame(
-        {name: _spliced(stood[name].to_numpy(), at, is_known, told[name], is_left) for name in stood.columns},
-        schema=stood.schema,
-    )
+    # made here, where NumPy asks for large pages
+    columns = {
+        name: np.empty(stood.height - is_known.sum() + is_left.sum(), values.dtype) for name, values in told.items()
+    }
+    for name, spliced in columns.items():
+        _splice(stood[name].to_numpy(), at, is_known, told[name], is_left, spliced)
+    return pl.DataFrame(columns, schema=stood.schema)
 
 
 @njit(cache=True)
-def _spliced(values, at, is_known, told, is_left):  # type: ignore[no-untyped-def]
+def _splice(values, at, is_known, told, is_left, spliced):  # type: ignore[no-untyped-def]
     """`values` with what is told put in at places (sorted), in the stead of what is known there; what is left of it."""
-    spliced = np.empty(len(values) - is_known.sum() + is_left.sum(), values.dtype)
     done, n = 0, 0
     for number in range(len(at)):
         for place in range(done, at[number]):
@@ -521,12 +528,12 @@ def _spliced(values, at, is_known, told, is_left):  # type: ignore[no-untyped-de
             spliced[n] = told[number]
             n += 1
     spliced[n:] = values[done:]
-    return spliced
 
 
 def _places(table: pl.DataFrame, keys: list[str]) -> NDArray[np.int64]:
     """One number for the keys of each row, in their order."""
     place = table[keys[0]].to_numpy().astype(np.int64)
     for name in keys[1:]:
-        place = (place << 32) | table[name].to_numpy()
+        place <<= 32
+        place |= table[name].to_numpy()
     return place

@@ -7,11 +7,11 @@ only ever receives protected counts and public rows.
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,23 @@ class Warehouse:
         """The first minute after the data."""
         return _minute(self.span.as_of) if self.span else FAR_FUTURE
 
+    @cached_property
+    def grid(self) -> Grid:
+        """The cells to count in; of a history without contacts those of a month."""
+        span = self.span or Span(date(2000, 1, 1), date(2000, 2, 1))
+        municipalities = areas().filter(pl.col("level") == "municipality")["area_code"].unique().sort()
+        n_months = (span.as_of.year - span.data_from.year) * 12 + span.as_of.month - span.data_from.month
+        return Grid(tuple(municipalities), span.data_from, n_months)
+
+    @cached_property
+    def region_of(self) -> dict[str, str]:
+        """The region of each municipality (map 2024)."""
+        regions = self.query(
+            "select municipality_code, area_code from membership where level = 'region' "
+            "and valid_from <= date '2024-01-01' and coalesce(valid_to, date '9999-12-31') > date '2024-01-01'"
+        )
+        return dict(regions.sort("municipality_code").iter_rows())
+
     def query(self, sql: str) -> pl.DataFrame:
         """Rows of a query over the working tables (for audits, release tables and tests)."""
         return self._connection.sql(sql).pl()
@@ -187,13 +204,16 @@ BEAR_ON_CONTACTS = ("residence", "deaths", "lpr_diagnoses")  # deliveries that c
 
 
 @contextmanager
-def open_warehouse(history: Path, *, as_of: date | None = None, today: date | None = None) -> Iterator[Warehouse]:
+def open_warehouse(
+    history: Path, *, as_of: date | None = None, today: date | None = None, known: Iterable[Landed] = ()
+) -> Iterator[Warehouse]:
     """A warehouse over everything landed under `history`, with rule values and reference tables in place.
 
     Args:
         history: folder of landed files.
         as_of: first day after the data; by default the month after the last one with a fair number of contacts.
         today: contacts that start later than this are no evidence of a delivered month.
+        known: what has been read of `landed_files`.
 
     Raises HistoryProblem where a landed file is damaged.
     """
@@ -202,7 +222,7 @@ def open_warehouse(history: Path, *, as_of: date | None = None, today: date | No
     try:
         # deliveries are small: a second thread would cost more than it helps
         connection.execute("set enable_progress_bar = false; set preserve_insertion_order = true; set threads = 1")
-        files = landed_files(history)
+        files = landed_files(history, known)
         refuse_damaged(files, history)
         number_of = _make_views(connection, history, files)
         contacts = [file for file in files if file.kind == "lpr_contacts"]
@@ -232,9 +252,10 @@ def _read_small_deliveries(warehouse: Warehouse) -> None:
     for kind, (facts, order) in FACTS.items():
         view = VIEWS[kind]
         told = f"from {view} inner join delivery using (delivery) where rule is null"
-        n_told, n_facts = warehouse.query(f"select count(*), count(distinct hash({facts})) {told}").row(0)
+        fact = warehouse.query(f"select hash({facts}) as fact {told}")["fact"]
         # most facts are told once: to find that is quicker than to order them all
-        choice = f"qualify row_number() over (partition by {facts} order by {order}) = 1" if n_told > n_facts else ""
+        is_told_twice = fact.n_unique() < len(fact)
+        choice = f"qualify row_number() over (partition by {facts} order by {order}) = 1" if is_told_twice else ""
         warehouse.execute(f"create {'table' if choice else 'view'} newest_{view} as select {view}.* {told} {choice}")
 
 
@@ -261,36 +282,41 @@ def _not_counted(warehouse: Warehouse) -> dict[str, dict[str, int]]:
     return found
 
 
-def surroundings(warehouse: Warehouse) -> Surroundings:
-    """What `etl.counting` needs besides the reports; the small deliveries must have been read."""
-    span = warehouse.span or Span(date(2000, 1, 1), date(2000, 2, 1))
-    municipalities = areas().filter(pl.col("level") == "municipality")["area_code"].unique().sort()
-    n_months = (span.as_of.year - span.data_from.year) * 12 + span.as_of.month - span.data_from.month
+def surroundings(warehouse: Warehouse, standing: Standing | None = None) -> Surroundings:
+    """What `etl.counting` needs besides the reports; the small deliveries must have been read.
+
+    What deliveries told of before is taken from `standing` counts, where those fit.
+    """
     delivery = warehouse.query("select delivery, sha256, newest_minute from delivery order by delivery")
     newest_minute = np.zeros(int(delivery["delivery"][-1]) + 1, dtype=np.int64)
     newest_minute[delivery["delivery"].to_numpy()] = delivery["newest_minute"].to_numpy()
     on_places = warehouse.query("select distinct person from stay_report where rule is null order by person")
-    regions = warehouse.query(
-        "select municipality_code, area_code from membership where level = 'region' "
-        "and valid_from <= date '2024-01-01' and coalesce(valid_to, date '9999-12-31') > date '2024-01-01'"
-    )
     return Surroundings(
-        grid=Grid(tuple(municipalities), span.data_from, n_months),
-        region_of=dict(regions.sort("municipality_code").iter_rows()),
+        grid=warehouse.grid,
+        region_of=warehouse.region_of,
         sha256=dict(delivery.select("delivery", "sha256").iter_rows()),
         newest_minute=newest_minute,
-        deaths=_first_deaths(warehouse),
+        deaths=_first_deaths(warehouse, standing),
         on_places=on_places["person"].drop_nulls().to_numpy(),
         look_up=lambda reports, is_true: _look_up(warehouse, reports, is_true),
     )
 
 
-def _first_deaths(warehouse: Warehouse) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def _first_deaths(
+    warehouse: Warehouse, standing: Standing | None = None
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """See Surroundings; of several dates of a person the first."""
-    told_of = warehouse.query("select person, death_date from told_death")
-    person, day = told_of["person"].to_numpy(), told_of["death_date"].to_physical().to_numpy().astype(np.int64)
+    known = standing.deaths if standing else (np.empty(0, np.uint64), np.empty(0, np.int64))
+    # counts stand only where of other deliveries than contacts nothing is new (see `fingerprint`)
+    known_files = standing.files | {f.sha256 for f in warehouse.files if f.kind == "deaths"} if standing else set()
+    deliveries = warehouse.query("select delivery, sha256 from delivery").iter_rows()
+    new = ", ".join(["0", *(str(number) for number, sha256 in deliveries if sha256 not in known_files)])
+    told_of = warehouse.query(f"select person, death_date from told_death where delivery in ({new})")
+    day = told_of["death_date"].to_physical().to_numpy().astype(np.int64)
+    person = np.r_[known[0], told_of["person"].to_numpy()]
+    minute = np.r_[known[1], (day - EPOCH_DAY) * 1440]
     order = np.argsort(person, kind="stable")  # quick: each file is in order already
-    person, minute = person[order], (day[order] - EPOCH_DAY) * 1440
+    person, minute = person[order], minute[order]
     first = first_of_each(person)
     return person[first], np.minimum.reduceat(minute, first) if first.size else minute
 
@@ -362,11 +388,13 @@ def build(
     if warehouse.span.as_of <= warehouse.span.data_from:
         raise BuildProblem(told("stop.as_of", as_of=warehouse.span.as_of, first=warehouse.span.data_from))
     _read_small_deliveries(warehouse)
-    around = surroundings(warehouse)
-    decided_by = fingerprint(around, [f.sha256 for f in warehouse.files if f.kind in BEAR_ON_CONTACTS])
+    others = [file.sha256 for file in warehouse.files if file.kind in BEAR_ON_CONTACTS]
+    decided_by = fingerprint(warehouse.grid, warehouse.region_of, others)
     files = frozenset(file.sha256 for file in warehouse.files if file.kind == "lpr_contacts")
-    fits = standing and standing.decided_by == decided_by and standing.files <= files
-    if standing and fits and standing.as_of <= warehouse.as_of:
+    if standing and not standing.bears(decided_by, files, warehouse.as_of):
+        standing = None
+    around = surroundings(warehouse, standing)
+    if standing:
         recount = Recount(warehouse.reports, around, warehouse.as_of, standing)
         counts, told_twice = recount.counts(progress), recount.told_twice
     else:
@@ -415,10 +443,11 @@ class ReleaseFile:
     def add(self, name: str, frame: pl.DataFrame) -> str:
         """Write a table; return the digest of the rows in memory, not of those in the file."""
         columns = CONTRACT["tables"][name]["columns"]
-        self._connection.register("_incoming", frame.select(list(columns)).to_arrow())
+        rows = frame.select(list(columns))
+        rows = rows if name in IN_ORDER else _in_order(rows)
+        self._connection.register("_incoming", rows.to_arrow())
         casts = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
-        order = "" if name in IN_ORDER else "order by " + ", ".join(f'"{column}"' for column in columns)
-        self._connection.execute(f'create table "{name}" as select {casts} from _incoming {order}')
+        self._connection.execute(f'create table "{name}" as select {casts} from _incoming')
         content = digest(self._connection, columns, f"(select {casts} from _incoming)")
         self._connection.unregister("_incoming")
         return content
@@ -426,6 +455,13 @@ class ReleaseFile:
     def finish(self) -> None:
         """Write all that is not written yet."""
         self._connection.execute("checkpoint")
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order of their columns; words, of which there are few, as the numbers of their places."""
+    words = {name: rows[name].drop_nulls().unique().sort() for name, dtype in rows.schema.items() if dtype == pl.String}
+    keys = [pl.col(name).cast(pl.Enum(words[name])) if name in words else pl.col(name) for name in rows.columns]
+    return rows.sort(keys, nulls_last=True)
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, history: Path, files: list[Landed]) -> dict[str, int]:

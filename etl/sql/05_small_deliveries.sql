@@ -13,10 +13,10 @@ where rule is null;
 
 -- grain: report of a known person's date of death
 create view told_death as
-select person, death_date
+select person, death_date, delivery
 from (
-    select person, death_date from death_report where rule is null
+    select person, death_date, delivery from death_report where rule is null
     union all
-    select person, death_date from death_of_contact
+    select person, death_date, delivery from death_of_contact
 )
 where person is not null and death_date is not null;

@@ -27,7 +27,7 @@ capacity as (
         sum(normed) as normed,
         sum(available) as available,
         sum(occupied) as occupied,
-        count(distinct day) as days,
+        bit_count(bit_or(1::integer << (day(day) - 1)::integer)) as days,  -- distinct ones, a bit each
         count(*) filter (where occupied > available) as over_capacity,
         sum(refused) as refused
     from newest_capacity_report

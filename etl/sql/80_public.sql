@@ -32,6 +32,12 @@ with file_of_stays as (
 days_of_file as (
     select delivery, unnest([first_day, last_day]) as day from file_of_stays
 ),
+days_of_capacity as (
+    select municipality, unnest([min(day), max(day)]) as day
+    from newest_capacity_report
+    where coalesce(place_type, 'acute') = 'acute'
+    group by municipality
+),
 told as (
     select 'lpr_contacts' as kind, municipality_code, month from true_municipality_month where measure = 'n_contact'
     union all
@@ -40,9 +46,7 @@ told as (
     inner join days_of_file using (delivery)
     inner join month_of_day using (day)
     union all
-    select 'acute_place_capacity', municipality, date_trunc('month', day)::date
-    from newest_capacity_report
-    where coalesce(place_type, 'acute') = 'acute'
+    select 'acute_place_capacity', municipality, date_trunc('month', day)::date from days_of_capacity
     union all
     select 'faerdigbehandlede', municipality, month from newest_faerdigbehandlede_report
     union all

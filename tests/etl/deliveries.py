@@ -68,6 +68,19 @@ def month_of_contacts(months: int = 6, per_month: int = 60) -> list[str]:
     return lines
 
 
+def month_of(
+    month: int, n: int, first: int, municipality: str, persons: int, reported: str = "2024-08-01 08:00"
+) -> list[str]:
+    """n stays of n persons in one month of 2024, with ids from `first` on; `persons` is their day of birth."""
+    return [
+        contact_line(
+            first + at, f"{persons}01{at % 90:02d}{at:04d}", f"2024-{month:02d}-03 10:00", f"2024-{month:02d}-05 10:00",
+            municipality=municipality, reported=reported,
+        )
+        for at in range(n)
+    ]  # fmt: skip
+
+
 def write_folder(folder: Path) -> Path:
     """A month's folder: population and contacts."""
     folder.mkdir(parents=True, exist_ok=True)

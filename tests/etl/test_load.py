@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -12,15 +10,21 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from defects import GOALS
-from deliveries import CONTACT_HEADER, contact_line, month_of_contacts, write_contacts, write_folder, write_population
+from deliveries import (
+    CONTACT_HEADER,
+    contact_line,
+    month_of,
+    month_of_contacts,
+    write_contacts,
+    write_folder,
+    write_population,
+)
 
 from etl.__main__ import main
-from etl.land import DEATHS
 from etl.load import check, load, open_keys
 from etl.protect import UNPROTECTED
-from etl.publish import PublishProblem, pointed_to, published, rollback
+from etl.publish import PublishProblem, pointed_to, published
 from kpis.release import open_release
-from tests.server import ROOT
 
 
 def rows_add_up(report) -> bool:
@@ -203,93 +207,6 @@ def test_real_and_made_up_persons_do_not_mix(tmp_path: Path) -> None:
         load([tmp_path / "real.csv"], tmp_path / "data")
 
 
-def test_a_large_change_of_finished_months_needs_a_reason(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "in")
-    load([folder], tmp_path / "data")
-    more = [contact_line(n, f"6201{n % 90:02d}{n:04d}", "2024-01-05 10:00", "2024-01-08 10:00") for n in range(500)]
-    write_contacts(tmp_path / "more.csv", more)
-    with pytest.raises(PublishProblem, match="accept-change"):
-        load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 7, 1))
-    report = load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 7, 1), accept_change="late delivery")
-    assert report.published is not None and report.published.is_new
-    assert open_release(tmp_path / "data").manifest["change_reason"] == "late delivery"
-    assert len(published(tmp_path / "data")) == 2
-    assert rollback(tmp_path / "data") == published(tmp_path / "data")[0]
-    assert open_release(tmp_path / "data").manifest["change_reason"] is None
-
-
-def month_of(
-    month: int, n: int, first: int, municipality: str, persons: int, reported: str = "2024-08-01 08:00"
-) -> list[str]:
-    """n stays of n persons in one month of 2024, with ids from `first` on; `persons` is their day of birth."""
-    return [
-        contact_line(
-            first + at, f"{persons}01{at % 90:02d}{at:04d}", f"2024-{month:02d}-03 10:00", f"2024-{month:02d}-05 10:00",
-            municipality=municipality, reported=reported,
-        )
-        for at in range(n)
-    ]  # fmt: skip
-
-
-def test_what_changes_in_one_month_or_municipality_alone_needs_a_reason(tmp_path: Path) -> None:
-    """Among many stays: too few to be seen in the whole."""
-    (tmp_path / "in").mkdir()
-    write_population(tmp_path / "in" / "folk1a.csv")
-    large = [line for month in range(1, 7) for line in month_of(month, 900, 10_000 * month, "0101", 61)]
-    small = [line for month in range(1, 7) for line in month_of(month, 60, 100_000 + 1_000 * month, "0147", 62)]
-    write_contacts(tmp_path / "in" / "k.csv", large + small)
-    load([tmp_path / "in"], tmp_path / "data", as_of=date(2024, 10, 1), accept_change="nothing after June")
-    moved = month_of(4, 60, 104_000, "0101", 62, reported="2024-09-01 08:00")
-    for lines, said in (
-        (month_of(2, 300, 500_000, "0101", 63), "Stays in 2024-02 change"),
-        (month_of(3, 80, 600_000, "0147", 64), r"Stays in Frederiksberg \(0147\)"),
-        (moved, r"Frederiksberg \(0147\) has no stays in 2024-04; before there were 60"),
-    ):
-        write_contacts(tmp_path / "more.csv", lines)
-        with pytest.raises(PublishProblem, match=said):
-            load([tmp_path / "more.csv"], tmp_path / "data", as_of=date(2024, 10, 1))
-    assert len(published(tmp_path / "data")) == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda code, n: n * 2, r"population is 415,520 in 2024-04-01 and 207,760 in the quarter before"),
-        (lambda code, n: n * 2 if code == "860" else n, r"population of Hjørring \(0860\) is 4,240 in 2024-04-01"),
-    ],
-    ids=["the country", "one municipality"],
-)
-def test_a_population_that_jumps_needs_a_reason(tmp_path: Path, change, said: str) -> None:
-    folder = write_folder(tmp_path / "in")
-    load([folder], tmp_path / "data")
-    write_population(tmp_path / "later.csv", ("2024K2",))
-    head, *lines = (tmp_path / "later.csv").read_text("utf-8-sig").split("\n")
-    cells = [line.split(";") for line in lines if not line.startswith(("000;", "411;"))]
-    changed = [";".join([*cell[:4], str(change(cell[0], int(cell[4])))]) for cell in cells]
-    (tmp_path / "later.csv").write_text("\n".join([head, *changed]), encoding="utf-8")
-    with pytest.raises(PublishProblem, match=said):
-        load([tmp_path / "later.csv"], tmp_path / "data")
-    assert load([tmp_path / "later.csv"], tmp_path / "data", accept_change="it is so").published
-    assert load([tmp_path / "later.csv"], tmp_path / "data").published, "it is asked once"
-
-
-def test_a_newest_month_that_lacks_a_region_needs_a_reason(tmp_path: Path) -> None:
-    """Few patients and a missing file look the same."""
-    write_population(tmp_path / "folk1a.csv")
-    north = [line for month in range(1, 7) for line in month_of(month, 300, 10_000 * month, "0860", 61)]
-    east = [line for month in range(1, 6) for line in month_of(month, 300, 100_000 + 1_000 * month, "0101", 62)]
-    write_contacts(tmp_path / "k.csv", north + east)
-    files = [tmp_path / "folk1a.csv", tmp_path / "k.csv"]
-    with pytest.raises(PublishProblem, match="Region Hovedstaden has 0 stays in 2024-06; it is usually about 300"):
-        load(files, tmp_path / "data")
-    write_contacts(tmp_path / "june.csv", month_of(6, 300, 200_000, "0101", 62))
-    assert load(files, tmp_path / "data", accept_change="it comes later").published
-    again = [contact_line(900_000, "7101500001", "2024-06-05 10:00", "2024-06-07 10:00", municipality="0101")]
-    write_contacts(tmp_path / "again.csv", again)
-    assert load([tmp_path / "again.csv"], tmp_path / "data").published, "it is asked once"
-    assert load([tmp_path / "june.csv"], tmp_path / "data").published
-
-
 DAYS = "kommune;periode;dage"
 
 
@@ -369,13 +286,6 @@ def test_a_check_says_what_the_load_would_say_in_rounded_counts(tmp_path: Path) 
     assert all(int(n) % 5 == 0 for n in re.findall(r"change from (\d+) to (\d+)", said["en"].replace(",", ""))[0])
 
 
-def test_a_population_of_long_ago_needs_a_reason(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "in")
-    with pytest.raises(PublishProblem, match="newest population is of 2024-01-01"):
-        load([folder], tmp_path / "data", as_of=date(2026, 1, 1))
-    assert load([folder], tmp_path / "data", as_of=date(2026, 1, 1), accept_change="no newer one").published
-
-
 @pytest.mark.parametrize("with_deliveries", [False, True])
 def test_a_release_that_was_wrong_can_be_withdrawn_and_its_delivery_taken_out(tmp_path: Path, with_deliveries) -> None:
     data, stays = tmp_path / "data", "select sum(n_stay)::bigint from cube where group_id = 'all'"
@@ -450,72 +360,6 @@ def test_a_lost_key_stops_the_load(tmp_path: Path) -> None:
     key.chmod(0o400)
     with pytest.raises(KeyProblem, match="is not the one that what was loaded was made with"):
         load([folder], tmp_path / "data")
-
-
-DELIVERED = dict.fromkeys(("lpr_contacts", "deaths_of_contacts"), "kontakter.csv") | {"population": "folk1a.csv"}
-
-
-def cut_off(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-def turn_a_bit(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 4
-    file.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("lpr_contacts/*.arrow", cut_off),
-        ("lpr_contacts/*.arrow", turn_a_bit),
-        ("population/[0-9a-f]*.parquet", cut_off),
-        ("population/[0-9a-f]*.parquet", turn_a_bit),
-        ("deaths_of_contacts/[0-9a-f]*.parquet", turn_a_bit),
-        ("lpr_contacts/*.json", cut_off),
-    ],
-)
-def test_a_damaged_file_of_the_history_is_named_with_a_remedy_that_works(tmp_path: Path, name: str, damage) -> None:
-    folder = write_folder(tmp_path / "in")
-    data = tmp_path / "data"
-    load([folder], data, protection=UNPROTECTED)
-    before = pointed_to(data)
-    [file] = (data / "build" / "history").glob(name)
-    damage(file)
-    ended = CliRunner().invoke(main, ["load", str(folder), "--data", str(data), "--protection", "none"])
-    named = "" if file.suffix == ".json" else f" (leverancen {DELIVERED[file.parent.name]})"
-    said = f"{file}{named}: filen er en del af det, der er indlæst, og er beskadiget"
-    assert ended.exit_code == 1 and said in ended.output
-    assert pointed_to(data) == before
-    for suffix in (".arrow", ".parquet", ".json"):
-        file.with_suffix(suffix).unlink(missing_ok=True)
-    report = load([folder], data, protection=UNPROTECTED)
-    assert report.published is not None and not report.published.is_new
-
-
-GONE = (
-    "lpr_contacts/*.arrow",
-    "lpr_contacts/*.json",
-    "population/[0-9a-f]*.parquet",
-    "deaths_of_contacts/[0-9a-f]*.parquet",
-)
-
-
-@pytest.mark.parametrize("name", GONE)
-def test_a_file_that_is_gone_from_the_history_is_not_taken_for_one_that_never_came(tmp_path: Path, name: str) -> None:
-    data = tmp_path / "data"
-    load([write_folder(tmp_path / "in")], data, protection=UNPROTECTED)
-    [file] = (data / "build" / "history").glob(name)
-    file.unlink()
-    ended = CliRunner().invoke(main, ["build", "--data", str(data), "--protection", "none"])
-    named = "" if file.suffix == ".json" else f" (leverancen {DELIVERED[file.parent.name]})"
-    assert ended.exit_code == 1
-    assert f"{file}{named}: filen er en del af det, der er indlæst, og mangler" in ended.output
-    if DEATHS not in name:
-        for left in file.parent.glob(f"{file.stem}.*"):
-            left.unlink()
-    assert load([tmp_path / "in"], data, protection=UNPROTECTED).published is not None
 
 
 def test_a_day_before_all_data_is_answered_with_the_first_one(tmp_path: Path) -> None:
@@ -704,29 +548,3 @@ def test_the_loader_speaks_danish_and_english_when_asked(tmp_path: Path) -> None
         assert words in CliRunner().invoke(main, command).stdout
         content = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
         assert words in content["files"][0]["findings"][0]["message"]
-
-
-@pytest.mark.parametrize(("asked", "threads"), [({}, "1"), ({"POLARS_MAX_THREADS": "2"}, "2")])
-def test_a_load_wakes_no_second_thread_for_small_steps(asked: dict[str, str], threads: str, tmp_path: Path) -> None:
-    """Also by the command, which imports other parts of the package too; who asks for more threads gets them."""
-    script = """
-import sys
-from etl.__main__ import main
-try:
-    main(sys.argv[1:])
-finally:
-    import polars
-    print(polars.thread_pool_size())
-"""
-    own = {name: value for name, value in os.environ.items() if name != "POLARS_MAX_THREADS"}
-    command = [
-        sys.executable,
-        "-c",
-        script,
-        "check",
-        str(write_folder(tmp_path / "in")),
-        "--data",
-        str(tmp_path / "data"),
-    ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=own | asked)
-    assert said.stdout.split()[-1] == threads

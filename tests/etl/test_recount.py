@@ -4,6 +4,7 @@ import random
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from warehouse_of import contact, minute, write_history
@@ -111,6 +112,7 @@ def test_a_recount_of_the_touched_is_a_count_of_all(seed: int, persons: list[int
             assert recounted.counts[name].sort(pl.all()).equals(counted.counts[name].sort(pl.all())), (name, step)
             is_by_cell = "cell" in keys
             assert not is_by_cell or recounted.counts[name].equals(counted.counts[name]), (name, step)  # in order
+        assert all(map(np.array_equal, recounted.deaths, counted.deaths)), step
         links, all_links = (pl.DataFrame(stands.told_twice) for stands in (recounted, counted))
         assert links["contact_id"].is_sorted() and links.sort(pl.all()).equals(all_links.sort(pl.all())), step
         recounted.write(tmp_path / "standing")
