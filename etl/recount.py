@@ -71,7 +71,7 @@ class Standing:
     on_places: NDArray[np.uint64]
     deaths: tuple[NDArray[np.uint64], NDArray[np.int64]]
 
-    def bears(self, decided_by: str, files: frozenset[str], as_of: int) -> bool:
+    def leads_to(self, decided_by: str, files: frozenset[str], as_of: int) -> bool:
         """Whether the state of a history that these tell of can be counted from this one, which is part of it."""
         return self.decided_by == decided_by and self.files <= files and self.as_of <= as_of
 

@@ -290,27 +290,27 @@ def surroundings(warehouse: Warehouse, standing: Standing | None = None) -> Surr
     delivery = warehouse.query("select delivery, sha256, newest_minute from delivery order by delivery")
     newest_minute = np.zeros(int(delivery["delivery"][-1]) + 1, dtype=np.int64)
     newest_minute[delivery["delivery"].to_numpy()] = delivery["newest_minute"].to_numpy()
+    sha256 = dict(delivery.select("delivery", "sha256").iter_rows())
     on_places = warehouse.query("select distinct person from stay_report where rule is null order by person")
     return Surroundings(
         grid=warehouse.grid,
         region_of=warehouse.region_of,
-        sha256=dict(delivery.select("delivery", "sha256").iter_rows()),
+        sha256=sha256,
         newest_minute=newest_minute,
-        deaths=_first_deaths(warehouse, standing),
+        deaths=_first_deaths(warehouse, sha256, standing),
         on_places=on_places["person"].drop_nulls().to_numpy(),
         look_up=lambda reports, is_true: _look_up(warehouse, reports, is_true),
     )
 
 
 def _first_deaths(
-    warehouse: Warehouse, standing: Standing | None = None
+    warehouse: Warehouse, sha256_of: dict[int, str], standing: Standing | None
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """See Surroundings; of several dates of a person the first."""
     known = standing.deaths if standing else (np.empty(0, np.uint64), np.empty(0, np.int64))
     # counts stand only where of other deliveries than contacts nothing is new (see `fingerprint`)
     known_files = standing.files | {f.sha256 for f in warehouse.files if f.kind == "deaths"} if standing else set()
-    deliveries = warehouse.query("select delivery, sha256 from delivery").iter_rows()
-    new = ", ".join(["0", *(str(number) for number, sha256 in deliveries if sha256 not in known_files)])
+    new = ", ".join(["0", *(str(number) for number, sha256 in sha256_of.items() if sha256 not in known_files)])
     told_of = warehouse.query(f"select person, death_date from told_death where delivery in ({new})")
     day = told_of["death_date"].to_physical().to_numpy().astype(np.int64)
     person = np.r_[known[0], told_of["person"].to_numpy()]
@@ -391,7 +391,7 @@ def build(
     others = [file.sha256 for file in warehouse.files if file.kind in BEAR_ON_CONTACTS]
     decided_by = fingerprint(warehouse.grid, warehouse.region_of, others)
     files = frozenset(file.sha256 for file in warehouse.files if file.kind == "lpr_contacts")
-    if standing and not standing.bears(decided_by, files, warehouse.as_of):
+    if standing and not standing.leads_to(decided_by, files, warehouse.as_of):
         standing = None
     around = surroundings(warehouse, standing)
     if standing:
